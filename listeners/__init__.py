@@ -1,0 +1,1 @@
+"""The doors: HTTP in, records out. A listener translates; it never interprets."""

@@ -1,0 +1,1 @@
+"""One adapter a dialect: `adapt(payload, context)` gives the touchpoints that a payload means."""

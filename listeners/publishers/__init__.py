@@ -1,0 +1,1 @@
+"""Where accepted records go: each publisher makes them durable before it returns."""

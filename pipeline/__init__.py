@@ -1,0 +1,1 @@
+"""What the touchpoints mean: the core, the catalogue, and the runtimes that drive them."""

@@ -1,0 +1,1 @@
+"""What the business believes, read from TOML files and checked: inventory, missions, rules."""

@@ -1,0 +1,1 @@
+"""The command line: a short module a command - parse, bootstrap, call, print."""

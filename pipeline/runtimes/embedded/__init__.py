@@ -1,0 +1,1 @@
+"""One process, no broker, durable in one SQLite file."""

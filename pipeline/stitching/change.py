@@ -1,0 +1,25 @@
+"""What every step of the core returns: the state that follows, and the messages to send.
+
+A message is a record bound for a topic under a key. Steps never send; a runtime does.
+"""
+
+from typing import Generic, NamedTuple, TypeVar
+
+from schemas.records import Record
+
+S = TypeVar("S")
+
+
+class Message(NamedTuple):
+    """A record bound for a topic."""
+
+    topic: str
+    key: str
+    record: Record
+
+
+class Change(NamedTuple, Generic[S]):
+    """The state after a step, and what is to be published because of it, in order."""
+
+    state: S
+    results: list[Message]

@@ -1,0 +1,81 @@
+"""A mission, as a value: what a customer wants, what shows that they got it, and what they cost.
+
+Read from `seeds/missions/*.toml` by `pipeline.catalogue`; the moves of one customer's journey
+towards a mission are `journeys`' work.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a mission; its steps are touchpoints of the inventory."""
+
+    name: str
+    steps: tuple[str, ...]
+
+
+class Objectives(msgspec.Struct, frozen=True, kw_only=True):
+    """What the company promises itself for a mission; each may be absent."""
+
+    completion_rate_min: float | None = None
+    duration_max: timedelta | None = None
+    touchpoints_max: int | None = None
+
+
+class Mission(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer wants to get done.
+
+    Attributes:
+        name: How results name it, `upgrade-phone`.
+        title: How a customer would say it.
+        intents: What emitters call it in `intent`; its own name always counts.
+        starts: Touchpoints that begin a journey.
+        completes: Touchpoints that complete it.
+        frustrates: Touchpoints that show that the customer gave up.
+        phases: Its parts, in the order most customers take.
+        patience: The silence after which a journey has ended. At least the longest session gap.
+        planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
+        value: What it is worth, in `currency`; None where nobody said.
+    """
+
+    name: str
+    title: str = ""
+    intents: tuple[str, ...] = ()
+    starts: tuple[str, ...]
+    completes: tuple[str, ...]
+    frustrates: tuple[str, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    patience: timedelta
+    planned_changes: frozenset[tuple[str, str]] = frozenset()
+    objectives: Objectives = Objectives()
+    value: float | None = None
+    currency: str | None = None
+
+    @property
+    def places(self) -> dict[str, tuple[int, str]]:
+        """Each step's place: its number in the mission's order, and its phase."""
+        steps = [(step, phase.name) for phase in self.phases for step in phase.steps]
+        return {step: (at, phase) for at, (step, phase) in reversed(list(enumerate(steps)))}
+
+
+class Missions:
+    """All missions, compiled for attribution: what a touchpoint or an intent may mean."""
+
+    def __init__(self, missions: tuple[Mission, ...]) -> None:
+        self.all: Final = {mission.name: mission for mission in missions}
+        self.by_intent: Final[dict[str, str]] = {}
+        self.started_by: Final[dict[str, tuple[str, ...]]] = {}
+        self.places: Final = {mission.name: mission.places for mission in missions}
+        self.expects: Final = {
+            m.name: frozenset((*m.starts, *m.completes, *m.frustrates, *self.places[m.name]))
+            for m in missions
+        }
+        for mission in missions:
+            for intent in (mission.name, *mission.intents):
+                self.by_intent.setdefault(intent, mission.name)
+            for touchpoint in mission.starts:
+                known = self.started_by.get(touchpoint, ())
+                self.started_by[touchpoint] = (*known, mission.name)

@@ -1,0 +1,142 @@
+"""The rules: everything the core is told about the business, as one frozen value.
+
+`pipeline.catalogue` reads it from `seeds/`; the defaults here are the shipped numbers. Each
+number names its source; those marked (P) are our own proposals, to be tuned on labelled incidents.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+from pipeline.stitching.inventory import Inventory
+from pipeline.stitching.missions import Missions
+from schemas.identifiers import CLASSES, IdentifierClass
+
+
+class SessionRule(msgspec.Struct, frozen=True, kw_only=True):
+    """When a session of one channel ends.
+
+    Attributes:
+        gap: The longest silence inside it; a silence of exactly the gap continues it.
+        background_gap: The gap after the app went to the background, where the emitter says so.
+        length_max: The longest it may last.
+        hint: Whether the same supplied session id is the same session whatever the silence
+            (`honour`), or the gap splits it too (`split`).
+    """
+
+    gap: timedelta = timedelta(minutes=30)
+    background_gap: timedelta | None = None
+    length_max: timedelta = timedelta(hours=24)
+    hint: Literal["honour", "split"] = "honour"
+
+
+# 30 min: the default of GA4, Adobe Analytics, Matomo and Snowplow; 24 h: PostHog's and Mixpanel's.
+# App: 5 min in the background, as Amplitude's and RudderStack's mobile libraries. Chatbot ids often
+# name the person, not the conversation (Rasa's sender_id), hence `split`. A call is its call id.
+SESSION_RULES: dict[str, SessionRule] = {
+    "web": SessionRule(),
+    "app": SessionRule(background_gap=timedelta(minutes=5)),
+    "chatbot": SessionRule(hint="split"),
+    "ivr": SessionRule(),
+    "agent": SessionRule(),
+    "survey": SessionRule(),
+}
+
+
+class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What identifiers may do.
+
+    Attributes:
+        classes: Type to class, strongest first; the order is the rank. Unknown types are weak.
+        blocked: Values that identify nobody, besides the built-in list; case-folded.
+        identifiers_max: Identifiers of one customer. Source: Adobe's 50 a graph.
+        strong_max: Strong identifiers of one customer (P).
+        device_max: Devices of one customer used within `shared_window` (P).
+        shared_customers_max: Unique customers of one device within `shared_window`; more make
+            it shared (P).
+        shared_window: How far back a device's customers count (P).
+        shared_claim: How long a login counts on a shared device: a session's gap (P).
+    """
+
+    classes: dict[str, IdentifierClass] = msgspec.field(default_factory=lambda: dict(CLASSES))
+    blocked: frozenset[str] = frozenset()
+    identifiers_max: int = 50
+    strong_max: int = 5
+    device_max: int = 10
+    shared_customers_max: int = 3
+    shared_window: timedelta = timedelta(days=30)
+    shared_claim: timedelta = timedelta(minutes=30)
+
+
+class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The thresholds of verdicts, all (P) unless a source is named.
+
+    Attributes:
+        fallbacks_max: Fallbacks in a row before a hand-off breaks. Source: Rasa's two-stage
+            fallback, where the third failure is final.
+        fallbacks_before_end_max: The same where the bot then ends.
+        repeated_intent_min: The same intent so often without a new slot.
+        no_match_min: No-match or no-input at one node. Source: VoiceXML platforms give up or
+            transfer at the third (Plum Voice, Cisco UCCX).
+        menu_repeat_min: The same menu node so often.
+        transfers_min: Transfers in one contact that are effort.
+        dead_clicks_min: Dead clicks at one touchpoint.
+        validation_errors_min: Validation errors at one touchpoint.
+        call_length_min: Shorter calls are kept, not judged. Source: Webex's example threshold.
+        machine_touchpoints: More touchpoints than this …
+        machine_window: … within this are a machine. Source: Adobe Analytics, 100 in 100 s.
+        ces_broken_max, nps_broken_max, csat_broken_max: Answers that say broken.
+        ces_excellent_min, nps_excellent_min, csat_excellent_min: Answers that say excellent.
+            Source for NPS: detractors to 6, promoters from 9 (Microsoft Dynamics).
+        leak_strong: A call so soon after another channel, for the same mission and without
+            progress, breaks the contact before it.
+        leak_normal: The same, where that contact already showed a soft sign of trouble.
+    """
+
+    fallbacks_max: int = 3
+    fallbacks_before_end_max: int = 2
+    repeated_intent_min: int = 3
+    no_match_min: int = 3
+    menu_repeat_min: int = 3
+    transfers_min: int = 2
+    dead_clicks_min: int = 2
+    validation_errors_min: int = 3
+    call_length_min: timedelta = timedelta(seconds=5)
+    machine_touchpoints: int = 100
+    machine_window: timedelta = timedelta(seconds=100)
+    ces_broken_max: float = 3
+    nps_broken_max: float = 6
+    csat_broken_max: float = 2
+    ces_excellent_min: float = 7
+    nps_excellent_min: float = 9
+    csat_excellent_min: float = 5
+    leak_strong: timedelta = timedelta(minutes=30)
+    leak_normal: timedelta = timedelta(hours=24)
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. Passed to every function of the core.
+
+    Attributes:
+        sessions: By channel; `source_sessions` by source and channel goes before it.
+        revision_window: How far behind the watermark a late touchpoint still corrects results:
+            24 h (P); a journey's own window is its mission's patience where that is longer.
+        out_of_order: Disorder that is absorbed without a revision (P).
+        idle: After so long without touchpoints the wall clock carries the watermark (P).
+        touchpoints_max: Touchpoints of one customer that are kept for revision; older ones are
+            sealed. A bound on state, not a rule of meaning.
+        test_sources: Sources whose touchpoints are not judged.
+    """
+
+    inventory: Inventory
+    missions: Missions
+    sessions: dict[str, SessionRule] = msgspec.field(default_factory=lambda: dict(SESSION_RULES))
+    source_sessions: dict[tuple[str, str], SessionRule] = {}
+    identity: IdentityRules = IdentityRules()
+    verdicts: VerdictRules = VerdictRules()
+    revision_window: timedelta = timedelta(hours=24)
+    out_of_order: timedelta = timedelta(minutes=2)
+    idle: timedelta = timedelta(seconds=60)
+    touchpoints_max: int = 1000
+    test_sources: frozenset[str] = frozenset()

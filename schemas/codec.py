@@ -1,0 +1,45 @@
+"""Bytes to record and back: the only place that knows how records are written on a topic."""
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from schemas.errors import ContractViolation
+from schemas.records import Record, Touchpoint
+from schemas.topics import TOPICS
+
+R = TypeVar("R", bound=Record)
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODERS: Final[dict[type[Record], msgspec.json.Decoder[Record]]] = {
+    topic.record: msgspec.json.Decoder(topic.record) for topic in TOPICS.values()
+}
+
+encode = _ENCODER.encode
+"""A record, or any part of one, as JSON bytes in UTF-8. Times end in `Z`."""
+
+_decode_touchpoint = msgspec.json.Decoder(Touchpoint).decode
+
+
+def decode(value: bytes, record: type[R]) -> R:
+    """Read a record that one of our own stages or listeners wrote.
+
+    Raises:
+        ContractViolation: The bytes are not such a record; says where and what was expected.
+    """
+    try:
+        return _DECODERS[record].decode(value)  # type: ignore[return-value]
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise ContractViolation(
+            where=record.__name__, expected=f"a {record.__name__}", found=str(error)
+        ) from error
+
+
+def decode_touchpoint(value: bytes) -> Touchpoint:
+    """Read a touchpoint; the hot path of every stage. Raises as `decode` does."""
+    try:
+        return _decode_touchpoint(value)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise ContractViolation(
+            where="Touchpoint", expected="a Touchpoint", found=str(error)
+        ) from error

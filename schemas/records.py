@@ -1,0 +1,288 @@
+"""The records that cross a topic, as frozen structs.
+
+They are the whole vocabulary that listeners and pipeline share. `schemas/contracts/` holds the
+JSON Schema of each, written from here; a test fails when the two differ. What people and vendors
+write is validated elsewhere (`schemas/inbound.py`); what stands here is trusted once decoded.
+
+Times are aware and in UTC. A field may be added with a default, never changed or removed.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+Channel = Literal["web", "app", "chatbot", "ivr", "agent", "survey"]
+SessionState = Literal["open", "closed", "absorbed"]
+Outcome = Literal["completed", "frustrated", "abandoned", "open", "absorbed"]
+Judgement = Literal["broken", "functional", "excellent"]
+IdentityMove = Literal["linked", "merged", "unlinked", "erased"]
+Scale = Literal["ces", "nps", "csat"]
+AlertState = Literal["firing", "resolved", "retracted"]
+
+CHANNELS: Final[tuple[Channel, ...]] = ("web", "app", "chatbot", "ivr", "agent", "survey")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A value that crosses a topic. Unknown fields of a newer version are ignored."""
+
+
+class Rating(Record, frozen=True):
+    """A customer's own answer. CES runs 1-7 (7 very easy), NPS 0-10, CSAT 1-5."""
+
+    scale: Scale
+    value: float
+
+
+class Touchpoint(Record, frozen=True):
+    """One interaction, as one channel saw it.
+
+    Attributes:
+        id: The emitter's id, or one derived from the content. Repeats are absorbed by it.
+        source: The source that the write key names.
+        channel: The road it came by.
+        name: What happened, as the emitter calls it.
+        occurred_at: When it happened, by the emitter's clock, corrected where that is wrong.
+        received_at: When the listener had it.
+        location: Page path, screen, intent or menu node.
+        identifiers: Type to value; personal values only as keyed hashes.
+        session_hint: The emitter's session, conversation or call id.
+        signals: Channel-neutral facts such as `rage_click` or `http_5xx`.
+        intent: What the customer wants, as the emitter understood it.
+        rating: The customer's own answer to a question about this interaction.
+        properties: Whatever else the emitter sent: one JSON object, kept as its bytes.
+    """
+
+    id: str
+    source: str
+    channel: Channel
+    name: str
+    occurred_at: datetime
+    received_at: datetime
+    location: str | None = None
+    identifiers: dict[str, str] = {}
+    session_hint: str | None = None
+    signals: tuple[str, ...] = ()
+    intent: str | None = None
+    rating: Rating | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Link(Record, frozen=True):
+    """One identifier was shown to be owned by a stronger one. Topic `links`, key `identifier`.
+
+    Attributes:
+        identifier: Whom it concerns, as `type:value`.
+        anchor: The stronger identifier it was shown with, as `type:value`.
+        at: The event time from which it holds.
+        origin: What showed it: a touchpoint's id, or `device:…` where a device met both. A later
+            link with the same identifier, origin and time replaces an earlier one.
+        reason: `shown_together`, `alias` or `device_met_both`.
+        touchpoint: The touchpoint that showed it.
+        revoked: The link no longer holds.
+    """
+
+    identifier: str
+    anchor: str
+    at: datetime
+    origin: str
+    reason: Literal["shown_together", "alias", "device_met_both"]
+    touchpoint: str
+    revoked: bool = False
+
+
+class IdentityChange(Record, frozen=True):
+    """Something was learnt, or unlearnt, about who is who. Topic `identity-changes`.
+
+    Attributes:
+        customer: Whom it concerns: the customer an identifier now belongs to, or who is absorbed.
+        change: `linked`, `merged` (into `into`), `unlinked`, `erased`.
+        at: Event time of the change.
+        reason: The rule that decided.
+        identifier: The identifier that was linked or unlinked.
+        into: The survivor of a merge.
+        touchpoint: The touchpoint that showed it.
+    """
+
+    customer: str
+    change: IdentityMove
+    at: datetime
+    reason: str
+    identifier: str | None = None
+    into: str | None = None
+    touchpoint: str | None = None
+
+
+class Counts(Record, frozen=True):
+    """How many verdicts of each kind."""
+
+    broken: int = 0
+    functional: int = 0
+    excellent: int = 0
+
+
+class Reason(Record, frozen=True):
+    """A rule that fired, and the value that made it fire."""
+
+    rule: str
+    value: str | float | int | None = None
+
+
+class Session(Record, frozen=True):
+    """One customer's touchpoints on one channel without a silence longer than the gap.
+
+    Attributes:
+        session_id: Derived from the touchpoint that opened it; kept by every revision.
+        revision: 1, 2, …; the highest is the truth.
+        state: `absorbed` is the last word on a session that another one, `absorbed_by`, took over.
+        count: How many touchpoints.
+        microjourney: The touchpoints of the inventory in order, neighbours that repeat once,
+            cut after `MICROJOURNEY_LENGTH_MAX`.
+        verdicts: How many interactions were judged broken, functional, excellent.
+    """
+
+    session_id: str
+    revision: int
+    state: SessionState
+    customer: str
+    channel: Channel
+    started_at: datetime
+    ended_at: datetime
+    count: int
+    microjourney: tuple[str, ...]
+    verdicts: Counts
+    absorbed_by: str | None = None
+    machine: bool = False
+
+
+class Verdict(Record, frozen=True):
+    """How one interaction went, in the context of its mission.
+
+    Attributes:
+        id: The touchpoint's own id.
+        revision: 1, 2, …; the highest is the truth.
+        touchpoint: Its id in the inventory; `other` where the inventory does not know it.
+        verdict: None where nothing is judged: a machine, a call too short, a test source.
+        reasons: The rules that fired, with their values.
+    """
+
+    id: str
+    revision: int
+    touchpoint: str
+    channel: Channel
+    customer: str
+    session_id: str
+    journey_id: str | None
+    mission: str | None
+    phase: str | None
+    step: str | None
+    verdict: Judgement | None
+    reasons: tuple[Reason, ...]
+    occurred_at: datetime
+
+
+class JourneyOutcome(Record, frozen=True):
+    """How one customer's journey towards one mission ended.
+
+    Attributes:
+        journey_id: Derived from the mission and the touchpoint that opened it.
+        revision: 1, 2, …; the highest is the truth.
+        outcome: `completed`, `frustrated` or `abandoned`. Two more words take back what was said
+            too early: `open` (a late touchpoint shows that it has not ended yet) and `absorbed`
+            (it turned out to be part of journey `absorbed_by`).
+        reason: The rule that decided, such as `completing_touchpoint` or `silence_after_broken`.
+        ended_at: The last touchpoint of the journey, not the moment patience ran out.
+        phases: The phases reached, in the mission's order.
+        microjourney: The path as touchpoints of the inventory, neighbours that repeat once.
+        effort: 7 very easy to 1 very hard, inferred from behaviour.
+        moments_of_truth: Those on the path, by their id in the inventory.
+        broke_at: The touchpoint that cost the mission, where it was not completed.
+        value: What the mission is worth, in `currency`.
+    """
+
+    journey_id: str
+    revision: int
+    mission: str
+    customer: str
+    outcome: Outcome
+    reason: str
+    started_at: datetime
+    ended_at: datetime
+    phases: tuple[str, ...]
+    microjourney: tuple[str, ...]
+    channels: tuple[Channel, ...]
+    effort: float
+    verdicts: Counts
+    moments_of_truth: tuple[str, ...] = ()
+    broke_at: str | None = None
+    value: float | None = None
+    currency: str | None = None
+    absorbed_by: str | None = None
+
+
+class Votes(Record, frozen=True):
+    """Running totals of one series and minute in one stitch partition: totals, not increments."""
+
+    touchpoint: str
+    mission: str | None
+    minute: datetime
+    partition: int
+    votes: int
+    broken: int
+    customers: int
+    reasons: dict[str, int] = {}
+
+
+class Alert(Record, frozen=True):
+    """A touchpoint that breaks, or no longer does. The newest version of an id is the truth."""
+
+    id: str
+    version: int
+    state: AlertState
+    touchpoint: str
+    mission: str | None
+    severity: Literal["page", "ticket"]
+    since: datetime
+    at: datetime
+    usual_share: float
+    present_share: float
+    votes: int
+    customers: int
+    evidence: float
+    threshold: float
+    sentence: str
+    reasons: dict[str, int] = {}
+    touchpoints: tuple[str, ...] = ()
+
+
+class DeadLetter(Record, frozen=True):
+    """What could not be used, kept with its reason so that it can be sent again.
+
+    Attributes:
+        id: Derived from the source, the reason and the content.
+        source: The source that sent it, `unknown` where no key named one.
+        reason: A code from a closed list: `listeners/errors.py`, `pipeline/errors.py`.
+        where: The place of the fault, as a JSON path, or the stage that refused.
+        expected: What the contract asks for.
+        found: What stood there, cut short.
+        received_at: When it came.
+        content: The offending bytes, base64, at most `CONTENT_BYTES_MAX` of them.
+        truncated: Whether `content` was cut.
+    """
+
+    id: str
+    source: str
+    reason: str
+    where: str
+    expected: str
+    found: str
+    received_at: datetime
+    content: bytes = b""
+    truncated: bool = False
+
+
+MICROJOURNEY_LENGTH_MAX: Final = 100
+"""Touchpoints that a result's path names; longer paths are cut there."""
+
+CONTENT_BYTES_MAX: Final = 8192
+"""Offending bytes that a dead letter keeps."""

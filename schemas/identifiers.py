@@ -11,6 +11,8 @@ the quoted forms); the rest is ours.
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
+from string import ascii_letters, digits
 from typing import Final
 
 
@@ -64,6 +66,7 @@ ANONYMOUS on a telephone's keys."""
 BLOCKED_EXACTLY: Final = frozenset({"[object Object]", "NaN", "None", "0"})
 """Whole values, compared exactly, that identify nobody."""
 
+_ORDINARY: Final = frozenset(ascii_letters + digits) - {"0"}
 _ZEROS: Final = re.compile(r"[0-]*")
 _NO_WORD: Final = re.compile(r"[\W_]*")
 _ONE_CHARACTER: Final = re.compile(r"(\D)\1{2,}|(\d)\2{5,}")
@@ -85,6 +88,9 @@ def normalise(identifier_type: str, value: str) -> str:
     return text
 
 
+_LONGEST_WORD: Final = max(map(len, BLOCKED | BLOCKED_EXACTLY))
+
+
 def blocked(value: str, extra: frozenset[str] = frozenset()) -> str | None:
     """Why a normalised value identifies nobody, or None when it may.
 
@@ -95,6 +101,15 @@ def blocked(value: str, extra: frozenset[str] = frozenset()) -> str | None:
     Returns:
         `empty`, `zeros`, `placeholder` or `repeated_character`; a closed list, fit for a label.
     """
+    if len(value) > _LONGEST_WORD and not extra:
+        start = set(value[:8])
+        if len(start) > 3 and not start.isdisjoint(_ORDINARY):
+            return None  # neither one of the words nor a run of few characters
+    return _blocked(value, extra)
+
+
+@lru_cache(maxsize=100_000)
+def _blocked(value: str, extra: frozenset[str]) -> str | None:
     if not value or _NO_WORD.fullmatch(value):
         return "empty"
     if _ZEROS.fullmatch(value):

@@ -77,7 +77,8 @@ class Link(Record, frozen=True):
         at: The event time from which it holds.
         origin: What showed it: a touchpoint's id, or `device:…` where a device met both. A later
             link with the same identifier, origin and time replaces an earlier one.
-        reason: `shown_together`, `alias` or `device_met_both`.
+        reason: `shown_together`, `alias` or `device_met_both`; `holds` tells an owner of what it
+            owns by now, `cap` tells that it owns too much.
         touchpoint: The touchpoint that showed it.
         revoked: The link no longer holds.
     """
@@ -86,7 +87,7 @@ class Link(Record, frozen=True):
     anchor: str
     at: datetime
     origin: str
-    reason: Literal["shown_together", "alias", "device_met_both"]
+    reason: Literal["shown_together", "alias", "device_met_both", "holds", "cap"]
     touchpoint: str
     revoked: bool = False
 

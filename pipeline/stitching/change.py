@@ -11,11 +11,16 @@ S = TypeVar("S")
 
 
 class Message(NamedTuple):
-    """A record bound for a topic."""
+    """A record bound for a topic.
+
+    `route` saves the next stage of the same process what it can read from the record anyway: the
+    identifiers a touchpoint is keyed by and came by. It never crosses a topic.
+    """
 
     topic: str
     key: str
     record: Record
+    route: tuple[str, tuple[str, ...]] | None = None
 
 
 class Change(NamedTuple, Generic[S]):

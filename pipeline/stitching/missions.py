@@ -79,3 +79,8 @@ class Missions:
             for touchpoint in mission.starts:
                 known = self.started_by.get(touchpoint, ())
                 self.started_by[touchpoint] = (*known, mission.name)
+
+    def patience_of(self, mission: str) -> timedelta:
+        """The mission's patience; none at all for one that the catalogue no longer has."""
+        known = self.all.get(mission)
+        return timedelta(0) if known is None else known.patience

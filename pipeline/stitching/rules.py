@@ -67,6 +67,15 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     shared_customers_max: int = 3
     shared_window: timedelta = timedelta(days=30)
     shared_claim: timedelta = timedelta(minutes=30)
+    linking: tuple[str, ...] = ()
+    devices: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Derive `linking`, the types that link, strongest first, and `devices` among them."""
+        linking = tuple(name for name, kind in self.classes.items() if kind != "weak")
+        msgspec.structs.force_setattr(self, "linking", linking)
+        devices = frozenset(name for name in linking if self.classes[name] == "device")
+        msgspec.structs.force_setattr(self, "devices", devices)
 
 
 class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +136,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         touchpoints_max: Touchpoints of one customer that are kept for revision; older ones are
             sealed. A bound on state, not a rule of meaning.
         test_sources: Sources whose touchpoints are not judged.
+        fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
     """
 
     inventory: Inventory
@@ -140,3 +150,4 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     idle: timedelta = timedelta(seconds=60)
     touchpoints_max: int = 1000
     test_sources: frozenset[str] = frozenset()
+    fingerprint: str = ""

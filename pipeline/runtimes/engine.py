@@ -1,0 +1,160 @@
+"""The engine: drives the topology's stages within one process, message by message.
+
+It holds no I/O: states come from stores that a runtime gives it, results gather in `outbox` for
+the runtime to write. One touchpoint is taken through every message it causes before the next, so
+that the result does not depend on how touchpoints are cut into batches.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from pipeline.stitching import identity
+from pipeline.stitching.change import Message
+from pipeline.stitching.clock import Watermark
+from pipeline.stitching.rules import Rules
+from pipeline.topology import IDENTIFY, STAGES, STITCH, Stage
+from schemas.records import Touchpoint
+from schemas.topics import TOUCHPOINTS
+
+END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
+"""A watermark behind which everything has closed."""
+
+DUE_MAX: Final = 10_000
+"""States that one look at the clock expires at most; the rest follow at the next."""
+
+
+class StateStore(Protocol):
+    """The states of one stage, by key. A state that was got is the engine's until it is put."""
+
+    def get(self, key: str) -> Any | None:
+        """The state, None where there is none."""
+
+    def put(self, key: str, state: Any, due_at: datetime | None) -> None:
+        """Keep the state; `due` names the key from `due_at` on."""
+
+    def delete(self, key: str) -> None:
+        """Forget the state."""
+
+    def due(self, until: datetime, limit: int) -> list[str]:
+        """Keys whose `due_at` has come, earliest first."""
+
+
+class Snapshot(msgspec.Struct, array_like=True):
+    """What the engine knows beside the states."""
+
+    watermark: Watermark
+    arrived_at: datetime | None = None
+
+
+class Engine:
+    """Takes touchpoints, drives the stages, gathers what they send.
+
+    Attributes:
+        outbox: What was sent since it was last emptied, in order; the runtime empties it.
+    """
+
+    def __init__(self, stores: Mapping[str, StateStore], rules: Rules) -> None:
+        self.outbox: list[Message] = []
+        self._rules = rules
+        self._stores = {stage.name: stores[stage.name] for stage in STAGES}
+        self._readers: dict[str, tuple[Stage, StateStore]] = {
+            topic: (stage, stores[stage.name]) for stage in STAGES for topic in stage.reads
+        }
+        self._identifiers, self._customers = stores[IDENTIFY.name], stores[STITCH.name]
+        self._known = Snapshot(Watermark())
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Event time no longer waited for; None before the first."""
+        return self._known.watermark.at
+
+    def process(self, touchpoint: Touchpoint) -> None:
+        """Take one touchpoint through all that it causes."""
+        rules = self._rules
+        key, shown = identity.read(touchpoint, rules.identity)
+        self._drive(Message(TOUCHPOINTS, key, touchpoint, (key, shown)))
+        known = self._known
+        known.arrived_at = touchpoint.received_at
+        if known.watermark.observe(
+            touchpoint.occurred_at, touchpoint.received_at, rules.out_of_order
+        ):
+            self.expire()
+
+    def tick(self, now: datetime) -> None:
+        """Wall clock: when touchpoints stop coming, it carries the watermark."""
+        known = self._known
+        if known.arrived_at is not None and now - known.arrived_at >= self._rules.idle:
+            known.watermark.advance(now - self._rules.out_of_order)
+        self.expire()
+
+    def close(self) -> None:
+        """Let event time run on until everything has closed."""
+        self._known.watermark.advance(END_OF_TIME)
+        while self.expire():
+            pass
+
+    def expire(self) -> int:
+        """Expire what is due by the watermark; how many states there were."""
+        watermark, expired = self.watermark, 0
+        if watermark is None:
+            return 0
+        for stage in STAGES:
+            store = self._stores[stage.name]
+            for key in store.due(watermark, DUE_MAX):
+                state = store.get(key)
+                expired += 1
+                if state is None:
+                    store.delete(key)
+                    continue
+                change = stage.expire(state, watermark, self._rules)
+                self._keep(stage, store, key, change.state)
+                self._send(change.results)
+        return expired
+
+    def snapshot(self) -> bytes:
+        """The watermark and all else that is not a state, as bytes."""
+        return msgspec.msgpack.encode(self._known)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from such bytes. Raises `msgspec.DecodeError` for others."""
+        self._known = msgspec.msgpack.decode(snapshot, type=Snapshot)
+
+    def _send(self, messages: list[Message]) -> None:
+        for message in messages:
+            if message.topic in self._readers:
+                self._drive(message)
+            else:
+                self.outbox.append(message)
+
+    def _drive(self, message: Message) -> None:
+        """Take a message, and in order of sending all that it causes, through the stages."""
+        queue = deque((message,))
+        readers, outbox, rules, watermark = (
+            self._readers,
+            self.outbox,
+            self._rules,
+            self.watermark,
+        )
+        while queue:
+            message = queue.popleft()
+            if message.topic != TOUCHPOINTS:
+                outbox.append(message)
+            stage, store = readers[message.topic]
+            key = message.key
+            change = stage.step(store.get(key), key, message, watermark, rules)
+            self._keep(stage, store, key, change.state)
+            for sent in change.results:
+                if sent.topic in readers:
+                    queue.append(sent)
+                else:
+                    outbox.append(sent)
+
+    def _keep(self, stage: Stage, store: StateStore, key: str, state: Any) -> None:
+        if state is None:
+            store.delete(key)
+        else:
+            store.put(key, state, stage.due_at(state, self._rules))

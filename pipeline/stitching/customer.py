@@ -1,0 +1,335 @@
+"""stitch: one customer's open touchpoints, and what follows when one more arrives or time passes.
+
+`observe` takes the short path for what comes in order and folds again for what does not; both
+give the same. Customers hand touchpoints to each other when identities merge or part, always as
+sets, so that late, repeated and crossing messages do no harm.
+
+A state that is passed in is spent: use the one that comes back.
+"""
+
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from pipeline.stitching import revisions
+from pipeline.stitching.change import Change, Message
+from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.picture import Picture, Touched, fold, pass_time, step
+from pipeline.stitching.rules import Rules
+from schemas.controls import Control, Handover, Interaction, Recall, Reroute
+from schemas.records import IdentityChange
+from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES
+
+HANDOVER_MAX: Final = 1_000
+"""Interactions that one hand-over carries; more travel in pieces, so that no merge stalls (P)."""
+
+_SEAL_FROM: Final = 64
+"""Interactions from which an active customer's old ones are looked through for sealing."""
+
+
+class CustomerState(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of one customer: bounded, and enough to fold again.
+
+    Attributes:
+        customer: The id.
+        tail: Interactions that may still be revised, sorted by time, then id.
+        picture: What was derived from them.
+        until: How far time has passed for this customer.
+        catalogue: The fingerprint of the rules that derived it.
+        owners: Where the customer's identifier belongs by now: (from, customer), sorted.
+        sealed: What is earlier can no longer be told apart; set when the tail had to be cut.
+        looked: The tail's length at which it is next looked through for sealing.
+    """
+
+    customer: str
+    tail: list[Interaction] = []
+    picture: Picture = msgspec.field(default_factory=Picture)
+    until: datetime | None = None
+    catalogue: str = ""
+    owners: tuple[tuple[datetime, str], ...] = ()
+    identifier: str = ""
+    sealed: datetime | None = None
+    looked: int = _SEAL_FROM
+
+
+def order_of(one: Interaction) -> tuple[datetime, str]:
+    """What interactions are sorted by: time, then id."""
+    return (one.at, one.id)
+
+
+def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[CustomerState]:
+    """One more interaction arrived. Agrees with folding the whole set, whatever the order.
+
+    A repeat of one that is kept changes nothing. A customer that another one absorbed passes it
+    on. Whether it comes too late is `is_too_late`'s to say, before.
+    """
+    owner = owner_at(state.owners, one.at)
+    if owner is not None and owner != state.customer:
+        return Change(state, [_handover(state, owner, [one])])
+    tail = state.tail
+    if tail:
+        last = tail[-1]
+        if one.at < last.at or (one.at == last.at and one.id <= last.id):
+            return unite(state, [one], rules)
+    if state.catalogue != rules.fingerprint and tail:
+        return unite(state, [one], rules)
+    state.catalogue = rules.fingerprint
+    tail.append(one)
+    touched = Touched()
+    step(state.picture, tail, one, rules, touched)
+    if state.until is not None and one.at < state.until:
+        pass_time(state.picture, tail, state.until, rules, touched)
+    results = revisions.publish_touched(state.customer, state.picture, tail, touched, rules)
+    if len(tail) >= state.looked:
+        _seal(state, rules)
+    return Change(state, results)
+
+
+def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
+    """Take the union with a set of interactions and fold again; publish what differs."""
+    known = {one.id for one in state.tail}
+    fresh = {one.id: one for one in arrivals if one.id not in known}
+    if not fresh and state.catalogue == rules.fingerprint:
+        return Change(state, [])
+    return _refold(state, rules, [*state.tail, *fresh.values()])
+
+
+def expire(
+    state: CustomerState, until: datetime, rules: Rules
+) -> Change[CustomerState] | Change[None]:
+    """Event time passed: silence has consequences, and what no longer can change is let go.
+
+    Returns:
+        The state that follows, None when nothing has to be kept of the customer.
+    """
+    if state.until is None or until > state.until:
+        state.until = until
+    if state.catalogue != rules.fingerprint and state.tail:
+        return _refold(state, rules, state.tail)
+    touched = Touched()
+    pass_time(state.picture, state.tail, state.until, rules, touched)
+    results = revisions.publish_touched(state.customer, state.picture, state.tail, touched, rules)
+    _seal(state, rules)
+    if not state.tail and not state.owners:
+        return Change(None, results)
+    return Change(state, results)
+
+
+def due_at(state: CustomerState, rules: Rules) -> datetime | None:
+    """When `expire` is next worth calling: at the first silence to run out, then at sealing."""
+    due: datetime | None = None
+    for session in state.picture.sessions:
+        if not session.closed:
+            at = session.last + session.gap
+            if due is None or at < due:
+                due = at
+    for journey in state.picture.journeys:
+        if not journey.ended:
+            at = journey.last + rules.missions.patience_of(journey.mission)
+            if due is None or at < due:
+                due = at
+    if due is None and state.tail:
+        return _settled_at(state, rules)
+    return due
+
+
+def is_too_late(
+    state: CustomerState | None, at: datetime, until: datetime | None, rules: Rules
+) -> bool:
+    """Whether a touchpoint of this time can no longer correct anything.
+
+    The window is 24 h behind the watermark; a journey that reaches further back, and is open or
+    ended no longer ago than its mission's patience, keeps it open from its start on.
+    """
+    if state is not None and state.sealed is not None and at < state.sealed:
+        return True
+    if until is None or at >= until - rules.revision_window:
+        return False
+    if state is None:
+        return True
+    return not any(
+        journey.started <= at and not _is_settled(journey, until, rules)
+        for journey in state.picture.journeys
+    )
+
+
+def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[CustomerState]:
+    """The customer's own identifier belongs to others by now: hand over what is theirs."""
+    state.identifier = told.identifier
+    state.owners = told.owners
+    leaving: dict[str, list[Interaction]] = {}
+    for one in state.tail:
+        owner = owner_at(told.owners, one.at)
+        if owner is not None and owner != state.customer:
+            leaving.setdefault(owner, []).append(one)
+    if not told.keep:
+        state.owners = ()
+    changes = [
+        Message(
+            IDENTITY_CHANGES,
+            state.customer,
+            IdentityChange(
+                customer=state.customer,
+                change="merged",
+                at=leaving[owner][0].at,
+                reason="same_person",
+                identifier=told.identifier,
+                into=owner,
+                touchpoint=told.touchpoint,
+            ),
+        )
+        for owner in leaving
+    ]
+    change = _give(state, leaving, rules)
+    return Change(change.state, [*changes, *change.results])
+
+
+def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerState]:
+    """Hand over what came by an identifier in an interval; forwarded where it was passed on."""
+    leaving = [
+        one
+        for one in state.tail
+        if told.identifier in one.path
+        and (told.start is None or one.at >= told.start)
+        and (told.until is None or one.at < told.until)
+    ]
+    elsewhere = {owner for _, owner in state.owners} - {state.customer, told.to}
+    forwarded = [Message(CUSTOMER_TOUCHPOINTS, owner, told) for owner in sorted(elsewhere)]
+    if told.to == state.customer:
+        return Change(state, list(forwarded))
+    for one in leaving:
+        one.path = one.path[: one.path.index(told.identifier) + 1]
+    change = _give(state, {told.to: leaving} if leaving else {}, rules)
+    return Change(change.state, [*forwarded, *change.results])
+
+
+def receive(state: CustomerState, told: Control, rules: Rules) -> Change[CustomerState]:
+    """A control record addressed to this customer. Raises TypeError for one it does not know."""
+    if isinstance(told, Handover):
+        stays: list[Interaction] = []
+        passed: dict[str, list[Interaction]] = {}
+        for one in map(copy, told.interactions):
+            owner = owner_at(state.owners, one.at)
+            if owner is None or owner == state.customer:
+                stays.append(one)
+            else:
+                passed.setdefault(owner, []).append(one)
+        onward = [_handover(state, owner, ones) for owner, ones in passed.items()]
+        change = unite(state, stays, rules)
+        return Change(change.state, [*onward, *change.results])
+    if isinstance(told, Recall):
+        return recall(state, told, rules)
+    if isinstance(told, Reroute):
+        return reroute(state, told, rules)
+    message = f"expected a handover, a recall or a reroute; found {type(told).__name__}"
+    raise TypeError(message)
+
+
+def owner_at(owners: tuple[tuple[datetime, str], ...], at: datetime) -> str | None:
+    """Who owns an identifier at a time: the last to have shown it, or the first to come."""
+    if not owners:
+        return None
+    owner = owners[0][1]
+    for since, name in owners:
+        if since > at:
+            break
+        owner = name
+    return owner
+
+
+def _give(
+    state: CustomerState, leaving: dict[str, list[Interaction]], rules: Rules
+) -> Change[CustomerState]:
+    """Hand sets of interactions to their owners and fold what remains."""
+    if not leaving:
+        return Change(state, [])
+    gone = {one.id for ones in leaving.values() for one in ones}
+    known = revisions.before(state.customer, state.picture, state.tail, rules)
+    revisions.stamp(state.picture, state.tail)
+    handovers = [
+        _handover(state, owner, ones[at : at + HANDOVER_MAX])
+        for owner, ones in leaving.items()
+        for at in range(0, len(ones), HANDOVER_MAX)
+    ]
+    remaining = [one for one in state.tail if one.id not in gone]
+    change = _fold_again(state, rules, remaining, known)
+    return Change(change.state, [*handovers, *change.results])
+
+
+def _handover(state: CustomerState, owner: str, ones: list[Interaction]) -> Message:
+    passed = []
+    for one in map(copy, ones):
+        if state.identifier and state.identifier not in one.path:
+            one.path = (*one.path, state.identifier)
+        passed.append(one)
+    record = Handover(giver=state.customer, interactions=tuple(passed))
+    return Message(CUSTOMER_TOUCHPOINTS, owner, record)
+
+
+def _refold(
+    state: CustomerState, rules: Rules, interactions: list[Interaction]
+) -> Change[CustomerState]:
+    known: revisions.Before = {}
+    if state.catalogue == rules.fingerprint:
+        known = revisions.before(state.customer, state.picture, state.tail, rules)
+    revisions.stamp(state.picture, state.tail)
+    return _fold_again(state, rules, interactions, known)
+
+
+def _fold_again(
+    state: CustomerState, rules: Rules, interactions: list[Interaction], known: revisions.Before
+) -> Change[CustomerState]:
+    state.tail = sorted(interactions, key=order_of)
+    state.catalogue = rules.fingerprint
+    state.picture = fold(state.tail, state.until, rules, Picture())
+    results = revisions.publish_changed(state.customer, known, state.picture, state.tail, rules)
+    if len(state.tail) >= state.looked:
+        _seal(state, rules)
+    return Change(state, results)
+
+
+def _is_settled(journey: OpenJourney, until: datetime, rules: Rules) -> bool:
+    window = max(rules.revision_window, rules.missions.patience_of(journey.mission))
+    return journey.ended and until - journey.last > window
+
+
+def _settled_at(state: CustomerState, rules: Rules) -> datetime:
+    """When nothing of a quiet customer can change any more."""
+    window = rules.revision_window
+    at = state.tail[-1].at + window
+    for journey in state.picture.journeys:
+        patience = max(window, rules.missions.patience_of(journey.mission))
+        at = max(at, journey.last + patience)
+    return at + timedelta(microseconds=1)
+
+
+def _seal(state: CustomerState, rules: Rules) -> None:
+    """Let go of interactions that can no longer change: before a point that nothing spans."""
+    tail, until = state.tail, state.until
+    if until is not None and tail:
+        cut = until - rules.revision_window
+        picture = state.picture
+        for session in picture.sessions:
+            if session.started < cut and not session.closed:
+                cut = session.started
+        for journey in picture.journeys:
+            if journey.started < cut and not _is_settled(journey, until, rules):
+                cut = journey.started
+        spans = [(s.started, s.last) for s in picture.sessions]
+        spans += [(j.started, j.last) for j in picture.journeys]
+        for started, last in sorted(spans, key=lambda span: span[1], reverse=True):
+            if started < cut <= last:
+                cut = started
+        _cut(state, cut, rules)
+    state.looked = max(_SEAL_FROM, 2 * len(state.tail))
+
+
+def _cut(state: CustomerState, cut: datetime, rules: Rules) -> None:
+    gone = sum(one.at < cut for one in state.tail)
+    if not gone:
+        return
+    revisions.stamp(state.picture, state.tail)
+    state.tail = state.tail[gone:]
+    state.picture = fold(state.tail, state.until, rules, Picture())

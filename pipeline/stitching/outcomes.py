@@ -1,0 +1,209 @@
+"""Results as records: a Session, a Verdict, a JourneyOutcome from what the fold knows.
+
+Also what only a whole path can tell: effort, moments of truth, and where the mission broke.
+Revisions are given by `revisions`; here every record is built with the revision it is told.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pipeline.stitching import ids
+from pipeline.stitching.inventory import OTHER
+from pipeline.stitching.journeys import OpenJourney, Stand
+from pipeline.stitching.missions import Mission
+from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import OpenSession
+from schemas.controls import Interaction
+from schemas.records import (
+    MICROJOURNEY_LENGTH_MAX,
+    Counts,
+    JourneyOutcome,
+    Outcome,
+    Session,
+    Verdict,
+)
+
+EFFORT_DIVISOR: Final = 3.0
+"""Load that costs one point of the CES scale (P); to be refitted where asked CES exists."""
+
+TIME_MULTIPLES_MAX: Final = 5
+"""Multiples of the objective's time that count at most (P)."""
+
+
+def verdict_record(
+    one: Interaction,
+    revision: int,
+    customer: str,
+    session: OpenSession,
+    journey: OpenJourney | None,
+    rules: Rules,
+) -> Verdict:
+    """The verdict on one interaction, with everything it belongs to."""
+    journey_id = mission = phase = step = None
+    if journey is not None:
+        mission = journey.mission
+        journey_id = ids.journey_of(mission, journey.opener)
+        place = rules.missions.places[mission].get(one.touchpoint)
+        if place is not None:
+            phase, step = place[1], one.touchpoint
+    return Verdict(
+        id=one.id,
+        revision=revision,
+        touchpoint=one.touchpoint,
+        channel=one.channel,
+        customer=customer,
+        session_id=ids.session_of(session.channel, session.opener),
+        journey_id=journey_id,
+        mission=mission,
+        phase=phase,
+        step=step,
+        verdict=one.verdict,
+        reasons=one.reasons,
+        occurred_at=one.at,
+    )
+
+
+def session_record(
+    session: OpenSession, revision: int, customer: str, tail: Sequence[Interaction]
+) -> Session:
+    """The session as it stands, open or closed."""
+    members = [one for one in tail if one.session == session.serial]
+    return Session(
+        session_id=ids.session_of(session.channel, session.opener),
+        revision=revision,
+        state="closed" if session.closed else "open",
+        customer=customer,
+        channel=session.channel,
+        started_at=session.started,
+        ended_at=session.last,
+        count=session.count,
+        microjourney=path_of(members),
+        verdicts=counts_of(members),
+        machine=session.machine,
+    )
+
+
+def absorbed_session(opener: Interaction, revision: int, customer: str, by: OpenSession) -> Session:
+    """The last word on a session that turned out to be part of another."""
+    return Session(
+        session_id=ids.session_of(opener.channel, opener.id),
+        revision=revision,
+        state="absorbed",
+        customer=customer,
+        channel=opener.channel,
+        started_at=opener.at,
+        ended_at=opener.at,
+        count=0,
+        microjourney=(),
+        verdicts=Counts(),
+        absorbed_by=ids.session_of(by.channel, by.opener),
+    )
+
+
+def outcome_record(
+    journey: OpenJourney, revision: int, customer: str, tail: Sequence[Interaction], rules: Rules
+) -> JourneyOutcome:
+    """The journey's outcome; `open` while it has none."""
+    mission = rules.missions.all[journey.mission]
+    members = [one for one in tail if one.journey == journey.serial]
+    outcome: Outcome = "open"
+    if journey.ended:
+        outcome = journey.stand.value  # type: ignore[assignment]
+    moments = rules.inventory.moments_of_truth
+    return JourneyOutcome(
+        journey_id=ids.journey_of(journey.mission, journey.opener),
+        revision=revision,
+        mission=journey.mission,
+        customer=customer,
+        outcome=outcome,
+        reason=journey.reason,
+        started_at=journey.started,
+        ended_at=journey.last,
+        phases=tuple(
+            phase.name
+            for phase in mission.phases
+            if not set(phase.steps).isdisjoint(journey.reached)
+        ),
+        microjourney=path_of(members),
+        channels=tuple(journey.channels),  # type: ignore[arg-type]
+        effort=effort_of(journey, mission),
+        verdicts=counts_of(members),
+        moments_of_truth=tuple(
+            dict.fromkeys(one.touchpoint for one in members if one.touchpoint in moments)
+        ),
+        broke_at=None if journey.stand is Stand.COMPLETED else broke_at(members, rules),
+        value=mission.value,
+        currency=mission.currency,
+    )
+
+
+def absorbed_journey(
+    mission: str, opener: Interaction, revision: int, customer: str, by: OpenJourney | None
+) -> JourneyOutcome:
+    """The last word on a journey that turned out to be part of another, or of none."""
+    return JourneyOutcome(
+        journey_id=ids.journey_of(mission, opener.id),
+        revision=revision,
+        mission=mission,
+        customer=customer,
+        outcome="absorbed",
+        reason="folded_again",
+        started_at=opener.at,
+        ended_at=opener.at,
+        phases=(),
+        microjourney=(),
+        channels=(),
+        effort=7.0,
+        verdicts=Counts(),
+        absorbed_by=None if by is None else ids.journey_of(by.mission, by.opener),
+    )
+
+
+def effort_of(journey: OpenJourney, mission: Mission) -> float:
+    """Effort on the CES scale, 7 very easy to 1 very hard: `max(1, 7 - load / 3)` (P).
+
+    To the load of the path come 1 for each touchpoint above the mission's objective, and 1 for
+    each full multiple of the objective's time exceeded, at most 5.
+    """
+    load = journey.load
+    objectives = mission.objectives
+    if objectives.touchpoints_max is not None:
+        load += max(0, journey.count - objectives.touchpoints_max)
+    if objectives.duration_max is not None:
+        exceeded = (journey.last - journey.started) // objectives.duration_max
+        load += min(TIME_MULTIPLES_MAX, exceeded)
+    return round(max(1.0, 7.0 - load / EFFORT_DIVISOR), 2)
+
+
+def broke_at(members: Iterable[Interaction], rules: Rules) -> str | None:
+    """The touchpoint that cost the mission: the last broken one, a moment of truth before others.
+
+    A touchpoint the inventory does not know is named only where no other broke.
+    """
+    broken = [one.touchpoint for one in members if one.verdict == "broken"]
+    moments = [name for name in broken if name in rules.inventory.moments_of_truth]
+    known = [name for name in broken if name != OTHER]
+    named = moments or known or broken
+    return named[-1] if named else None
+
+
+def path_of(members: Iterable[Interaction]) -> tuple[str, ...]:
+    """The path as touchpoints of the inventory, neighbours that repeat once."""
+    path: list[str] = []
+    for one in members:
+        if not path or path[-1] != one.touchpoint:
+            path.append(one.touchpoint)
+    return tuple(path[:MICROJOURNEY_LENGTH_MAX])
+
+
+def counts_of(members: Iterable[Interaction]) -> Counts:
+    """How many of them were judged what."""
+    broken = functional = excellent = 0
+    for one in members:
+        if one.verdict == "functional":
+            functional += 1
+        elif one.verdict == "broken":
+            broken += 1
+        elif one.verdict == "excellent":
+            excellent += 1
+    return Counts(broken=broken, functional=functional, excellent=excellent)

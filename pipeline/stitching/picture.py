@@ -1,0 +1,147 @@
+"""The fold itself: one customer's interactions, in order, become sessions, journeys, verdicts.
+
+`step` takes one more interaction that is not earlier than any before; `pass_time` lets silence
+have its consequences. `fold` is nothing but these two over a sorted set, which is why the short
+path and a fold from the start always agree.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from pipeline.stitching import journeys, sessions, verdicts
+from pipeline.stitching.journeys import Move, OpenJourney
+from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import OpenSession
+from schemas.controls import Interaction
+
+
+class Picture(msgspec.Struct, array_like=True, gc=False):
+    """What was derived from a customer's interactions so far, serial numbers being indexes."""
+
+    sessions: list[OpenSession] = []
+    journeys: list[OpenJourney] = []
+
+
+class Touched:
+    """What a step changed, and whose published records may therefore be out of date."""
+
+    __slots__ = ("interactions", "journeys", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: list[OpenSession] = []
+        self.journeys: list[OpenJourney] = []
+        self.interactions: list[Interaction] = []
+
+
+def fold(
+    tail: Sequence[Interaction], until: datetime | None, rules: Rules, picture: Picture
+) -> Picture:
+    """Fold a sorted set of interactions on top of a picture, then let time pass to `until`.
+
+    The interactions' derived fields are written anew.
+    """
+    touched = Touched()
+    seen: list[Interaction] = []
+    for one in tail:
+        one.session = one.journey = -1
+        one.verdict, one.reasons, one.progress = None, (), False
+        seen.append(one)
+        step(picture, seen, one, rules, touched)
+    if until is not None:
+        pass_time(picture, tail, until, rules, touched)
+    return picture
+
+
+def step(
+    picture: Picture,
+    tail: Sequence[Interaction],
+    one: Interaction,
+    rules: Rules,
+    touched: Touched,
+) -> None:
+    """Take one more interaction; `tail` ends with it, and it is the latest."""
+    pass_time(picture, tail, one.at, rules, touched)
+    session, fresh = sessions.join(picture.sessions, one, rules)
+    one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
+    missions = rules.missions
+    journey = journeys.attribute(picture.journeys, one, missions) if missions.all else None
+    progressed = journey is not None and journey.place >= 0
+    if journey is not None:
+        journeys.walk(journey, one, missions)
+    on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
+    if not session.machine and sessions.is_machine(session, tail, rules):
+        _unjudge(session, picture, tail, touched)
+        session.machine = True
+    one.verdict, one.reasons = verdicts.judge(
+        one, session, on_path=on_path, progressed=progressed, rules=rules
+    )
+    touched.interactions.append(one)
+    if journey is not None:
+        blamed = journeys.blame_leak(journey, tail, one, rules)
+        if blamed is not None:
+            _revise((blamed,), picture, touched)
+            journeys.move(journey, Move.BREAK)
+        if journeys.conclude(journey, one, missions.all[journey.mission]):
+            if journey.stand is journeys.FRUSTRATED:
+                _revise(journeys.blame_unreached(journey, tail), picture, touched)
+            touched.journeys.append(journey)
+    if session.ended:
+        session.closed = True
+        if _is_short_call(session, tail, rules):
+            _unjudge(session, picture, tail, touched)
+        fresh = True
+    if fresh:
+        touched.sessions.append(session)
+
+
+def pass_time(
+    picture: Picture,
+    tail: Sequence[Interaction],
+    until: datetime,
+    rules: Rules,
+    touched: Touched,
+) -> None:
+    """Close what was silent for too long by then: sessions by gap, journeys by patience."""
+    for session in picture.sessions:
+        if not session.closed and until - session.last > session.gap:
+            session.closed = True
+            touched.sessions.append(session)
+    for journey in picture.journeys:
+        if journey.ended:
+            continue
+        if until - journey.last > rules.missions.all[journey.mission].patience:
+            blamed = journeys.blame_unreached(journey, tail)
+            if blamed:
+                _revise(blamed, picture, touched)
+                journeys.move(journey, Move.BREAK)
+            journeys.move(journey, Move.SILENCE)
+            touched.journeys.append(journey)
+
+
+def _revise(blamed: Iterable[Interaction], picture: Picture, touched: Touched) -> None:
+    """Their verdicts changed, and with them the counts of what was closed or ended already."""
+    for one in blamed:
+        touched.interactions.append(one)
+        if picture.sessions[one.session].closed:
+            touched.sessions.append(picture.sessions[one.session])
+        if one.journey >= 0 and picture.journeys[one.journey].ended:
+            touched.journeys.append(picture.journeys[one.journey])
+
+
+def _unjudge(
+    session: OpenSession, picture: Picture, tail: Iterable[Interaction], touched: Touched
+) -> None:
+    """Take back the verdicts of a session that was no customer's."""
+    blamed = [one for one in tail if one.session == session.serial and one.verdict is not None]
+    for one in blamed:
+        one.verdict, one.reasons = None, ()
+    _revise(blamed, picture, touched)
+
+
+def _is_short_call(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:
+    """A call that was hung up at once: kept, not judged. Source: Webex's short-call threshold."""
+    if session.channel != "ivr" or session.count < 2:
+        return False
+    return session.last - session.started < rules.verdicts.call_length_min

@@ -1,0 +1,166 @@
+"""Revisions: before and after a fold, which records changed, and what is published because of it.
+
+A result keeps the id it was opened with, and its revision only rises. `stamp` writes the last
+revisions onto the interactions that opened the results, so that they survive a new fold and
+travel with the interactions when these are handed to another customer.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from pipeline.stitching import outcomes
+from pipeline.stitching.change import Message
+from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.picture import Picture, Touched
+from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import SESSION_STAMP, OpenSession
+from schemas.controls import Interaction
+from schemas.records import JourneyOutcome, Session, Verdict
+from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
+
+T = TypeVar("T")
+
+Before = dict[str, Session | Verdict | JourneyOutcome]
+"""What was published and stands, by id, with revision 0 so that contents can be compared."""
+
+
+def publish_touched(
+    customer: str,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    touched: Touched,
+    rules: Rules,
+) -> list[Message]:
+    """The short path: what a step touched goes out, each with its next revision."""
+    results: list[Message] = []
+    for one in _once(touched.interactions):
+        results.append(_verdict(customer, picture, one, rules))
+    for session in _once(touched.sessions):
+        results.append(_session(customer, session, tail))
+    for journey in _once(touched.journeys):
+        results.append(_outcome(customer, journey, tail, rules))
+    return results
+
+
+def before(customer: str, picture: Picture, tail: Sequence[Interaction], rules: Rules) -> Before:
+    """The published records of a picture, for comparison after the next fold."""
+    known: Before = {}
+    for session in picture.sessions:
+        if session.revision:
+            record = outcomes.session_record(session, 0, customer, tail)
+            known[record.session_id] = record
+    for journey in picture.journeys:
+        if journey.revision:
+            outcome = outcomes.outcome_record(journey, 0, customer, tail, rules)
+            known[outcome.journey_id] = outcome
+    for one in tail:
+        if one.revision:
+            known[f"verdict {one.id}"] = _verdict_of(customer, picture, one, 0, rules)
+    return known
+
+
+def stamp(picture: Picture, tail: Iterable[Interaction]) -> None:
+    """Write each published result's last revision onto the interaction that opened it."""
+    by_id = {one.id: one for one in tail}
+    for session in picture.sessions:
+        opener = by_id.get(session.opener)
+        if session.revision and opener is not None:
+            opener.stamps = {**(opener.stamps or {}), SESSION_STAMP: session.revision}
+    for journey in picture.journeys:
+        opener = by_id.get(journey.opener)
+        if journey.revision and opener is not None:
+            opener.stamps = {**(opener.stamps or {}), journey.mission: journey.revision}
+
+
+def publish_changed(
+    customer: str,
+    known: Before,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    rules: Rules,
+) -> list[Message]:
+    """The long path: after a new fold, every record that differs goes out, and only those.
+
+    Sessions that were swallowed, and journeys that no longer are, get a last word. An open
+    session that stays open is not sent again, an open journey only where it was said to have ended.
+    """
+    results: list[Message] = []
+    for one in tail:
+        verdict = _verdict_of(customer, picture, one, 0, rules)
+        if one.revision == 0 or known.get(f"verdict {one.id}") != verdict:
+            results.append(_verdict(customer, picture, one, rules))
+    for session in picture.sessions:
+        record = outcomes.session_record(session, 0, customer, tail)
+        old = known.get(record.session_id)
+        both_open = isinstance(old, Session) and old.state == record.state == "open"
+        if session.revision == 0 or (old != record and not both_open):
+            results.append(_session(customer, session, tail))
+    for journey in picture.journeys:
+        if not journey.ended and not journey.live:
+            continue
+        outcome = outcomes.outcome_record(journey, 0, customer, tail, rules)
+        was = known.get(outcome.journey_id)
+        both_open = isinstance(was, JourneyOutcome) and was.outcome == outcome.outcome == "open"
+        if was != outcome and not both_open:
+            results.append(_outcome(customer, journey, tail, rules))
+    results.extend(_last_words(customer, picture, tail))
+    return results
+
+
+def _last_words(customer: str, picture: Picture, tail: Sequence[Interaction]) -> list[Message]:
+    """Stamps that no live result carries on: each result is absorbed, once."""
+    results: list[Message] = []
+    for one in tail:
+        for name, revision in (one.stamps or {}).items():
+            if revision < 0:
+                continue
+            if name == SESSION_STAMP:
+                session = picture.sessions[one.session]
+                if session.opener == one.id:
+                    continue
+                record = outcomes.absorbed_session(one, revision + 1, customer, session)
+                results.append(Message(SESSIONS, record.session_id, record))
+            else:
+                journey = picture.journeys[one.journey] if one.journey >= 0 else None
+                same = journey is not None and journey.mission == name
+                if same and journey is not None and journey.opener == one.id:
+                    continue
+                survivor = journey if same else None
+                outcome = outcomes.absorbed_journey(name, one, revision + 1, customer, survivor)
+                results.append(Message(JOURNEY_OUTCOMES, outcome.journey_id, outcome))
+            one.stamps = {**(one.stamps or {}), name: -(revision + 1)}
+    return results
+
+
+def _verdict_of(
+    customer: str, picture: Picture, one: Interaction, revision: int, rules: Rules
+) -> Verdict:
+    session = picture.sessions[one.session]
+    journey = picture.journeys[one.journey] if one.journey >= 0 else None
+    return outcomes.verdict_record(one, revision, customer, session, journey, rules)
+
+
+def _verdict(customer: str, picture: Picture, one: Interaction, rules: Rules) -> Message:
+    one.revision += 1
+    record = _verdict_of(customer, picture, one, one.revision, rules)
+    return Message(VERDICTS, record.touchpoint, record)
+
+
+def _session(customer: str, session: OpenSession, tail: Sequence[Interaction]) -> Message:
+    session.revision += 1
+    session.live = True
+    record = outcomes.session_record(session, session.revision, customer, tail)
+    return Message(SESSIONS, record.session_id, record)
+
+
+def _outcome(
+    customer: str, journey: OpenJourney, tail: Sequence[Interaction], rules: Rules
+) -> Message:
+    journey.revision += 1
+    journey.live = True
+    record = outcomes.outcome_record(journey, journey.revision, customer, tail, rules)
+    return Message(JOURNEY_OUTCOMES, record.journey_id, record)
+
+
+def _once(items: Iterable[T]) -> list[T]:
+    return list({id(item): item for item in items}.values())

@@ -1,0 +1,172 @@
+"""Sessions: one customer's touchpoints on one channel, with no silence longer than the gap.
+
+Event time only: this module never asks what time it is. Joining channels is the work of
+`journeys`, and revising what was published that of `revisions`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from pipeline.stitching.rules import Rules, SessionRule
+from pipeline.stitching.signals import BACKGROUND, ENDS
+from schemas.controls import Interaction
+from schemas.records import Channel
+
+SESSION_STAMP: Final = "session"
+"""The stamp of an interaction that opened a session; see `Interaction.stamps`."""
+
+_REFERRING: Final = frozenset({"survey", "agent"})
+"""Channels whose records may refer to another channel's session by its id: answers and notes."""
+
+
+class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """A session as the fold knows it, open or closed.
+
+    Attributes:
+        key: The supplied session id, or else the device.
+        opener: The touchpoint whose id names it.
+        revision: The last one published; 0 where none was.
+        live: Whether the opener's id was published and stands.
+        gap: The silence that ends it now.
+        length_max: The longest it may last.
+        honoured: Whether its id alone keeps it together, whatever the silence.
+        counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
+        absorbed: Openers of sessions that turned out to be this one.
+    """
+
+    serial: int
+    channel: Channel
+    key: str
+    opener: str
+    started: datetime
+    last: datetime
+    gap: timedelta
+    length_max: timedelta
+    honoured: bool
+    count: int = 0
+    revision: int = 0
+    live: bool = False
+    closed: bool = False
+    ended: bool = False
+    machine: bool = False
+    counts: dict[str, int] | None = None
+    absorbed: list[str] | None = None
+
+    @property
+    def due(self) -> datetime:
+        """When silence closes it; a silence of exactly the gap does not."""
+        return self.last + self.gap
+
+
+def rule_of(channel: str, source: str, rules: Rules) -> SessionRule:
+    """The rule of a channel; a source's own goes before it."""
+    if rules.source_sessions:
+        own = rules.source_sessions.get((source, channel))
+        if own is not None:
+            return own
+    return rules.sessions[channel]
+
+
+def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[OpenSession, bool]:
+    """Put an interaction into its session, opening one where none fits.
+
+    Args:
+        sessions: The customer's, in the order in which they were opened; a new one is appended.
+        one: Not earlier than any interaction that was joined before.
+        rules: The sessions' rules.
+
+    Returns:
+        The session, and whether its record is new: it was opened, or had been closed.
+
+    A silence of exactly the gap continues a session, as in Kafka Streams, Flink and Bytewax. An
+    honoured id joins its session after any silence, up to the greatest length.
+    """
+    channel, at = one.channel, one.at
+    rule = rule_of(channel, one.source, rules)
+    honoured = one.hint is not None and rule.hint == "honour"
+    key = one.device if one.hint is None else one.hint
+    for session in reversed(sessions):
+        if session.key != key or at - session.started > session.length_max:
+            continue
+        if session.channel != channel and not (
+            channel in _REFERRING and one.hint is not None and session.channel not in _REFERRING
+        ):
+            continue
+        if honoured if session.channel == channel else session.honoured:
+            break
+        if not session.ended and at - session.last <= session.gap:
+            break
+    else:
+        session = OpenSession(
+            serial=len(sessions),
+            channel=channel,
+            key=key,
+            opener=one.id,
+            started=at,
+            last=at,
+            gap=rule.gap,
+            length_max=rule.length_max,
+            honoured=honoured,
+        )
+        sessions.append(session)
+        _extend(session, one, rule)
+        return session, True
+    closed = session.closed
+    _extend(session, one, rule)
+    return session, closed
+
+
+def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:
+    session.last = one.at
+    session.count += 1
+    session.closed = session.ended = False
+    one.session = session.serial
+    if one.stamps is not None:
+        _adopt(session, one.id, one.stamps.get(SESSION_STAMP, 0), one.stamps)
+    if rule.background_gap is not None:
+        gone = BACKGROUND in one.signals
+        session.gap = rule.background_gap if gone else rule.gap
+    if one.signals and not ENDS.isdisjoint(one.signals):
+        session.ended = True
+
+
+def _adopt(session: OpenSession, opener: str, stamp: int, stamps: dict[str, int]) -> None:
+    """Go on under an id that was published already; a second such id is absorbed."""
+    if session.opener == opener:
+        session.revision, session.live = abs(stamp), stamp > 0
+    elif stamp > 0 and not session.live:
+        session.opener, session.revision, session.live = opener, stamp, True
+    elif stamp > 0:
+        session.absorbed = [*(session.absorbed or ()), opener]
+
+
+def close_silent(sessions: Iterable[OpenSession], until: datetime) -> list[OpenSession]:
+    """Close the sessions whose silence is longer than the gap by then; those just closed."""
+    closed = []
+    for session in sessions:
+        if not session.closed and (session.ended or until - session.last > session.gap):
+            session.closed = True
+            closed.append(session)
+    return closed
+
+
+def is_machine(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:
+    """Whether the last touchpoints of a session came faster than a person makes them.
+
+    More than 100 touchpoints within 100 s are a machine. Source: Adobe Analytics' bot rule.
+    """
+    limit = rules.verdicts.machine_touchpoints
+    if session.machine or session.count <= limit:
+        return session.machine
+    since, seen = session.last - rules.verdicts.machine_window, 0
+    for one in reversed(tail):
+        if one.at < since:
+            return False
+        if one.session == session.serial:
+            seen += 1
+            if seen > limit:
+                return True
+    return False

@@ -1,0 +1,62 @@
+"""Signals: the channel-neutral facts that emitters report, and which of them mean trouble.
+
+A listener translates what an emitter says into these words; their weight is decided here and in
+`verdicts`. A signal that is not known is kept with the touchpoint and means nothing.
+"""
+
+from typing import Final
+
+HARD_ON_STEP: Final = frozenset({"http_5xx", "timeout", "crash", "not_responding"})
+"""Broken at once on a step of a mission, a soft sign elsewhere. Source: bad in every SLO scheme;
+Google Play counts each crash and each ANR."""
+
+HARD: Final = frozenset({"menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"})
+"""Broken at once, wherever: the emitter counted already, or somebody said so."""
+
+SOFT: Final = frozenset(
+    {
+        "rage_click", "error_click", "js_error", "slow", "form_abandoned", "low_confidence",
+        "quick_back", "handoff_failed", "transfer_failed", "queue_abandoned",
+    }
+)  # fmt: skip
+"""A sign of trouble: two different ones break an interaction, or one and no progress after it."""
+
+COUNTED: Final = frozenset(
+    {
+        "fallback", "handoff", "bot_end", "no_match", "no_input", "zero_out", "transfer",
+        "dead_click", "validation_error",
+    }
+)  # fmt: skip
+"""Trouble only when it repeats, or in its place: `verdicts` counts them."""
+
+ENDS: Final = frozenset({"logout", "session_end", "hangup", "hangup_by_system", "bot_end"})
+"""The session ends with this touchpoint."""
+
+IDENTITY_ONLY: Final = "identity_only"
+"""The touchpoint only says who is who: it opens no session and gets no verdict."""
+
+BACKGROUND: Final = "background"
+"""The app went to the background: a shorter gap holds until it is seen again."""
+
+KNOWN: Final = (
+    HARD_ON_STEP
+    | HARD
+    | SOFT
+    | COUNTED
+    | ENDS
+    | {IDENTITY_ONLY, BACKGROUND, "foreground", "http_4xx", "callback"}
+)
+"""Every signal that has a meaning."""
+
+EFFORT: Final = {
+    "rage_click": 3.0,
+    "dead_click": 2.0,
+    "error_click": 2.0,
+    "quick_back": 1.0,
+    "transfer": 2.0,
+}
+"""Load on the customer, in the units of `outcomes.effort_of`. Source: the weights of the
+frustration score (3 rage + 2 dead + 2 error + 1 U-turn); a transfer as a change of channel."""
+
+EFFORT_REPEATED: Final = {"fallback": 2.0, "no_match": 2.0}
+"""The same, from the second one on (P)."""

@@ -1,0 +1,91 @@
+"""Control records: what stages tell each other about customers on `customer-touchpoints`.
+
+Beside touchpoints, that topic carries these three. Each is harmless when late or repeated: a
+hand-over is a union of sets, a recall finds nothing the second time, a reroute says the whole
+truth about one identifier.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from schemas.records import Channel, Judgement, Reason, Record
+
+
+class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+    """A touchpoint as the stitch stage keeps it: what it takes to fold it again, and what came out.
+
+    Attributes:
+        id: The touchpoint's.
+        at: When it occurred.
+        device: Its primary identifier: where no session id was supplied, the session's key.
+        path: The identifiers by which it came to its customer, first to last.
+        stamps: Last revision of each result that it opened - `session`, or a mission's name -
+            negative where that result was absorbed; None where nothing had to be remembered.
+        revision: Last revision of its verdict.
+        touchpoint, session, journey, verdict, reasons, progress: Derived by the fold.
+    """
+
+    id: str
+    at: datetime
+    channel: Channel
+    name: str
+    location: str | None
+    intent: str | None
+    hint: str | None
+    source: str
+    signals: tuple[str, ...]
+    rating: tuple[str, float] | None
+    device: str
+    path: tuple[str, ...]
+    revision: int = 0
+    stamps: dict[str, int] | None = None
+    touchpoint: str = ""
+    session: int = -1
+    journey: int = -1
+    verdict: Judgement | None = None
+    reasons: tuple[Reason, ...] = ()
+    progress: bool = False
+
+
+class Control(Record, frozen=True, tag_field="control", tag=str.lower):
+    """What one stage tells the customer it is addressed to."""
+
+
+class Reroute(Control, frozen=True):
+    """This identifier's touchpoints belong to these customers, each from a time on.
+
+    Attributes:
+        identifier: The identifier whose own customer is addressed.
+        owners: (from, customer), sorted; the first also owns what came before it. Empty: its own.
+        keep: Whether touchpoints may still be addressed to its own customer, so that the
+            forwarding must be remembered.
+        touchpoint: What showed it.
+    """
+
+    identifier: str
+    owners: tuple[tuple[datetime, str], ...]
+    keep: bool
+    touchpoint: str
+
+
+class Recall(Control, frozen=True):
+    """Give up what came by this identifier in [start, until) to customer `to`.
+
+    `path` is how the identifier's touchpoints are known: those whose path holds it.
+    """
+
+    identifier: str
+    start: datetime | None
+    until: datetime | None
+    to: str
+
+
+class Handover(Control, frozen=True):
+    """A set of interactions that now belong to the addressed customer."""
+
+    giver: str
+    interactions: tuple[Interaction, ...]
+
+
+ControlRecord = Reroute | Recall | Handover

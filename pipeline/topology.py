@@ -22,7 +22,7 @@ from pipeline.stitching.ids import dead_letter_of
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.signals import IDENTITY_ONLY
 from schemas.codec import encode
-from schemas.controls import Control, Interaction
+from schemas.controls import Control
 from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
@@ -100,21 +100,7 @@ def stitch(
     if customer.is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
     device, path = message.route or identity.route_of(key, record, rules.identity)
-    rating = record.rating
-    one = Interaction(
-        id=record.id,
-        at=record.occurred_at,
-        channel=record.channel,
-        name=record.name,
-        location=record.location,
-        intent=record.intent,
-        hint=record.session_hint,
-        source=record.source,
-        signals=record.signals,
-        rating=None if rating is None else (rating.scale, rating.value),
-        device=device,
-        path=path,
-    )
+    one = customer.interaction_of(record, device, path)
     observed = customer.observe(state or CustomerState(key), one, rules)
     return Change(observed.state, observed.results)
 

@@ -19,7 +19,7 @@ from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.picture import Picture, Touched, fold, pass_time, step
 from pipeline.stitching.rules import Rules
 from schemas.controls import Control, Handover, Interaction, Recall, Reroute
-from schemas.records import IdentityChange
+from schemas.records import IdentityChange, Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES
 
 HANDOVER_MAX: Final = 1_000
@@ -54,6 +54,25 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     looked: int = _SEAL_FROM
 
 
+def interaction_of(touchpoint: Touchpoint, device: str, path: tuple[str, ...]) -> Interaction:
+    """A touchpoint as it is kept, keyed by `device` and come by `path`."""
+    rating = touchpoint.rating
+    return Interaction(
+        id=touchpoint.id,
+        at=touchpoint.occurred_at,
+        channel=touchpoint.channel,
+        name=touchpoint.name,
+        location=touchpoint.location,
+        intent=touchpoint.intent,
+        hint=touchpoint.session_hint,
+        source=touchpoint.source,
+        signals=touchpoint.signals,
+        rating=None if rating is None else (rating.scale, rating.value),
+        device=device,
+        path=path,
+    )
+
+
 def order_of(one: Interaction) -> tuple[datetime, str]:
     """What interactions are sorted by: time, then id."""
     return (one.at, one.id)
@@ -73,8 +92,8 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
         last = tail[-1]
         if one.at < last.at or (one.at == last.at and one.id <= last.id):
             return unite(state, [one], rules)
-    if state.catalogue != rules.fingerprint and tail:
-        return unite(state, [one], rules)
+        if state.catalogue != rules.fingerprint or _spoke_too_soon(state, one, rules):
+            return unite(state, [one], rules)
     state.catalogue = rules.fingerprint
     tail.append(one)
     touched = Touched()
@@ -85,6 +104,16 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
     if len(tail) >= state.looked:
         _seal(state, rules)
     return Change(state, results)
+
+
+def _spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool:
+    """Whether time had passed further than this, and silence ended a journey that now goes on."""
+    if state.until is None or one.at >= state.until:
+        return False
+    return any(
+        journey.ended and one.at - journey.last <= rules.missions.patience_of(journey.mission)
+        for journey in state.picture.journeys
+    )
 
 
 def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
@@ -246,13 +275,17 @@ def _give(
     if not leaving:
         return Change(state, [])
     gone = {one.id for ones in leaving.values() for one in ones}
-    known = revisions.before(state.customer, state.picture, state.tail, rules)
+    all_leave = len(gone) == len(state.tail)
+    known = {} if all_leave else _before(state, rules)
     revisions.stamp(state.picture, state.tail)
     handovers = [
         _handover(state, owner, ones[at : at + HANDOVER_MAX])
         for owner, ones in leaving.items()
         for at in range(0, len(ones), HANDOVER_MAX)
     ]
+    if all_leave:
+        state.tail, state.picture = [], Picture()
+        return Change(state, handovers)
     remaining = [one for one in state.tail if one.id not in gone]
     change = _fold_again(state, rules, remaining, known)
     return Change(change.state, [*handovers, *change.results])
@@ -271,11 +304,16 @@ def _handover(state: CustomerState, owner: str, ones: list[Interaction]) -> Mess
 def _refold(
     state: CustomerState, rules: Rules, interactions: list[Interaction]
 ) -> Change[CustomerState]:
-    known: revisions.Before = {}
-    if state.catalogue == rules.fingerprint:
-        known = revisions.before(state.customer, state.picture, state.tail, rules)
+    known = _before(state, rules)
     revisions.stamp(state.picture, state.tail)
     return _fold_again(state, rules, interactions, known)
+
+
+def _before(state: CustomerState, rules: Rules) -> revisions.Before:
+    """What was published and stands; nothing of it is known to hold under another catalogue."""
+    if not state.tail or state.catalogue != rules.fingerprint:
+        return {}
+    return revisions.before(state.customer, state.picture, state.tail, rules)
 
 
 def _fold_again(
@@ -308,7 +346,7 @@ def _settled_at(state: CustomerState, rules: Rules) -> datetime:
 def _seal(state: CustomerState, rules: Rules) -> None:
     """Let go of interactions that can no longer change: before a point that nothing spans."""
     tail, until = state.tail, state.until
-    if until is not None and tail:
+    if until is not None and tail and tail[0].at < until - rules.revision_window:
         cut = until - rules.revision_window
         picture = state.picture
         for session in picture.sessions:

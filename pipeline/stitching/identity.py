@@ -68,18 +68,21 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
     Both as `type:value`, without values that identify nobody. The key is `schemas.identifiers`'
     `primary`: a device before all else, then the session, then whatever there is.
     """
-    identifiers = touchpoint.identifiers
-    shown = []
-    for name in rules.linking:
-        value = identifiers.get(name)
-        if value is not None and blocked(value, rules.blocked) is None:
-            shown.append(f"{name}:{value}")
-    if shown and shown[-1].partition(":")[0] in rules.devices:
-        return shown[-1], tuple(shown[:-1])
+    identifiers, ranks = touchpoint.identifiers, rules.ranks
+    found = [
+        (ranks[name], f"{name}:{value}")
+        for name, value in identifiers.items()
+        if name in ranks and blocked(value, rules.blocked) is None
+    ]
+    if len(found) > 1:
+        found.sort()
+    if found and found[-1][0] >= rules.device_rank:
+        return found[-1][1], tuple([shown for _, shown in found[:-1]])
     if touchpoint.session_hint:
-        return f"session:{touchpoint.source}/{touchpoint.session_hint}", tuple(shown)
-    if shown:
-        return shown[-1], tuple(shown[:-1])
+        key = f"session:{touchpoint.source}/{touchpoint.session_hint}"
+        return key, tuple([shown for _, shown in found])
+    if found:
+        return found[-1][1], tuple([shown for _, shown in found[:-1]])
     for name in sorted(identifiers):
         if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
             return f"{name}:{identifiers[name]}", ()
@@ -381,7 +384,11 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
 
 
 def _alias(
-    previous: str, shown: tuple[str, ...], at: datetime, touchpoint: Touchpoint, rules: IdentityRules
+    previous: str,
+    shown: tuple[str, ...],
+    at: datetime,
+    touchpoint: Touchpoint,
+    rules: IdentityRules,
 ) -> list[Message]:
     """An alias call: the previous id, taken as an anonymous one, belongs to who is shown.
 

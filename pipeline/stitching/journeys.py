@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
@@ -80,6 +81,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """A journey as the fold knows it, open or ended.
 
     Attributes:
+        id: Derived from the mission and the opener.
         opener: The touchpoint whose id names it.
         revision: The last one published; 0 where none was.
         live: Whether the opener's id was published and stands.
@@ -89,10 +91,10 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         channels: In order of first use.
         load: What the path cost the customer so far, see `outcomes.effort_of`.
         misses: Fallbacks and no-matches so far.
-        absorbed: Openers of journeys that turned out to be this one.
     """
 
     serial: int
+    id: str
     mission: str
     opener: str
     started: datetime
@@ -109,7 +111,6 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     step: str = ""
     load: float = 0.0
     misses: int = 0
-    absorbed: list[str] | None = None
 
     @property
     def ended(self) -> bool:
@@ -168,7 +169,12 @@ def attribute(
 
 def _begin(journeys: list[OpenJourney], one: Interaction, mission: str) -> OpenJourney:
     journey = OpenJourney(
-        serial=len(journeys), mission=mission, opener=one.id, started=one.at, last=one.at
+        serial=len(journeys),
+        id=journey_of(mission, one.id),
+        mission=mission,
+        opener=one.id,
+        started=one.at,
+        last=one.at,
     )
     journeys.append(journey)
     return journey
@@ -211,8 +217,7 @@ def _adopt(journey: OpenJourney, opener: str, stamp: int) -> None:
         journey.revision, journey.live = abs(stamp), stamp > 0
     elif stamp > 0 and not journey.live:
         journey.opener, journey.revision, journey.live = opener, stamp, True
-    elif stamp > 0:
-        journey.absorbed = [*(journey.absorbed or ()), opener]
+        journey.id = journey_of(journey.mission, opener)
 
 
 def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:

@@ -42,7 +42,7 @@ def verdict_record(
     journey_id = mission = phase = step = None
     if journey is not None:
         mission = journey.mission
-        journey_id = ids.journey_of(mission, journey.opener)
+        journey_id = journey.id
         place = rules.missions.places[mission].get(one.touchpoint)
         if place is not None:
             phase, step = place[1], one.touchpoint
@@ -52,7 +52,7 @@ def verdict_record(
         touchpoint=one.touchpoint,
         channel=one.channel,
         customer=customer,
-        session_id=ids.session_of(session.channel, session.opener),
+        session_id=session.id,
         journey_id=journey_id,
         mission=mission,
         phase=phase,
@@ -69,7 +69,7 @@ def session_record(
     """The session as it stands, open or closed."""
     members = [one for one in tail if one.session == session.serial]
     return Session(
-        session_id=ids.session_of(session.channel, session.opener),
+        session_id=session.id,
         revision=revision,
         state="closed" if session.closed else "open",
         customer=customer,
@@ -96,7 +96,7 @@ def absorbed_session(opener: Interaction, revision: int, customer: str, by: Open
         count=0,
         microjourney=(),
         verdicts=Counts(),
-        absorbed_by=ids.session_of(by.channel, by.opener),
+        absorbed_by=by.id,
     )
 
 
@@ -111,7 +111,7 @@ def outcome_record(
         outcome = journey.stand.value  # type: ignore[assignment]
     moments = rules.inventory.moments_of_truth
     return JourneyOutcome(
-        journey_id=ids.journey_of(journey.mission, journey.opener),
+        journey_id=journey.id,
         revision=revision,
         mission=journey.mission,
         customer=customer,
@@ -155,7 +155,7 @@ def absorbed_journey(
         channels=(),
         effort=7.0,
         verdicts=Counts(),
-        absorbed_by=None if by is None else ids.journey_of(by.mission, by.opener),
+        absorbed_by=None if by is None else by.id,
     )
 
 

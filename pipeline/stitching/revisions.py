@@ -32,13 +32,11 @@ def publish_touched(
     rules: Rules,
 ) -> list[Message]:
     """The short path: what a step touched goes out, each with its next revision."""
-    results: list[Message] = []
-    for one in _once(touched.interactions):
-        results.append(_verdict(customer, picture, one, rules))
-    for session in _once(touched.sessions):
-        results.append(_session(customer, session, tail))
-    for journey in _once(touched.journeys):
-        results.append(_outcome(customer, journey, tail, rules))
+    results = [_verdict(customer, picture, one, rules) for one in _once(touched.interactions)]
+    if touched.sessions:
+        results += [_session(customer, session, tail) for session in _once(touched.sessions)]
+    if touched.journeys:
+        results += [_outcome(customer, one, tail, rules) for one in _once(touched.journeys)]
     return results
 
 
@@ -86,23 +84,27 @@ def publish_changed(
     """
     results: list[Message] = []
     for one in tail:
-        verdict = _verdict_of(customer, picture, one, 0, rules)
-        if one.revision == 0 or known.get(f"verdict {one.id}") != verdict:
+        was = known.get(f"verdict {one.id}")
+        if was is None or was != _verdict_of(customer, picture, one, 0, rules):
             results.append(_verdict(customer, picture, one, rules))
     for session in picture.sessions:
-        record = outcomes.session_record(session, 0, customer, tail)
-        old = known.get(record.session_id)
-        both_open = isinstance(old, Session) and old.state == record.state == "open"
-        if session.revision == 0 or (old != record and not both_open):
-            results.append(_session(customer, session, tail))
+        old = known.get(session.id)
+        if isinstance(old, Session):
+            if not session.closed and old.state == "open":
+                continue
+            if old == outcomes.session_record(session, 0, customer, tail):
+                continue
+        results.append(_session(customer, session, tail))
     for journey in picture.journeys:
         if not journey.ended and not journey.live:
             continue
-        outcome = outcomes.outcome_record(journey, 0, customer, tail, rules)
-        was = known.get(outcome.journey_id)
-        both_open = isinstance(was, JourneyOutcome) and was.outcome == outcome.outcome == "open"
-        if was != outcome and not both_open:
-            results.append(_outcome(customer, journey, tail, rules))
+        before_it = known.get(journey.id)
+        if isinstance(before_it, JourneyOutcome):
+            if not journey.ended and before_it.outcome == "open":
+                continue
+            if before_it == outcomes.outcome_record(journey, 0, customer, tail, rules):
+                continue
+        results.append(_outcome(customer, journey, tail, rules))
     results.extend(_last_words(customer, picture, tail))
     return results
 
@@ -162,5 +164,7 @@ def _outcome(
     return Message(JOURNEY_OUTCOMES, record.journey_id, record)
 
 
-def _once(items: Iterable[T]) -> list[T]:
+def _once(items: list[T]) -> list[T]:
+    if len(items) < 2:
+        return items
     return list({id(item): item for item in items}.values())

@@ -67,15 +67,22 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     shared_customers_max: int = 3
     shared_window: timedelta = timedelta(days=30)
     shared_claim: timedelta = timedelta(minutes=30)
-    linking: tuple[str, ...] = ()
-    devices: frozenset[str] = frozenset()
+    ranks: dict[str, int] = {}
+    device_rank: int = 0
 
     def __post_init__(self) -> None:
-        """Derive `linking`, the types that link, strongest first, and `devices` among them."""
-        linking = tuple(name for name, kind in self.classes.items() if kind != "weak")
-        msgspec.structs.force_setattr(self, "linking", linking)
-        devices = frozenset(name for name in linking if self.classes[name] == "device")
-        msgspec.structs.force_setattr(self, "devices", devices)
+        """Derive `ranks`, 0 for the strongest type that links, and the first device's.
+
+        Classes are ordered strongest first, so that a class is a range of ranks.
+        """
+        order = list(IdentifierClass)
+        linking = sorted(
+            (name for name, kind in self.classes.items() if kind != "weak"),
+            key=lambda name: order.index(self.classes[name]),
+        )
+        msgspec.structs.force_setattr(self, "ranks", {name: at for at, name in enumerate(linking)})
+        stronger = sum(self.classes[name] != "device" for name in linking)
+        msgspec.structs.force_setattr(self, "device_rank", stronger)
 
 
 class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,12 +4,13 @@ Event time only: this module never asks what time it is. Joining channels is the
 `journeys`, and revising what was published that of `revisions`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
+from pipeline.stitching.ids import session_of
 from pipeline.stitching.rules import Rules, SessionRule
 from pipeline.stitching.signals import BACKGROUND, ENDS
 from schemas.controls import Interaction
@@ -26,6 +27,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """A session as the fold knows it, open or closed.
 
     Attributes:
+        id: Derived from the channel and the opener.
         key: The supplied session id, or else the device.
         opener: The touchpoint whose id names it.
         revision: The last one published; 0 where none was.
@@ -34,10 +36,10 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         length_max: The longest it may last.
         honoured: Whether its id alone keeps it together, whatever the silence.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
-        absorbed: Openers of sessions that turned out to be this one.
     """
 
     serial: int
+    id: str
     channel: Channel
     key: str
     opener: str
@@ -53,7 +55,6 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     ended: bool = False
     machine: bool = False
     counts: dict[str, int] | None = None
-    absorbed: list[str] | None = None
 
     @property
     def due(self) -> datetime:
@@ -102,6 +103,7 @@ def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[O
     else:
         session = OpenSession(
             serial=len(sessions),
+            id=session_of(channel, one.id),
             channel=channel,
             key=key,
             opener=one.id,
@@ -125,7 +127,7 @@ def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:
     session.closed = session.ended = False
     one.session = session.serial
     if one.stamps is not None:
-        _adopt(session, one.id, one.stamps.get(SESSION_STAMP, 0), one.stamps)
+        _adopt(session, one, one.stamps.get(SESSION_STAMP, 0))
     if rule.background_gap is not None:
         gone = BACKGROUND in one.signals
         session.gap = rule.background_gap if gone else rule.gap
@@ -133,24 +135,16 @@ def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:
         session.ended = True
 
 
-def _adopt(session: OpenSession, opener: str, stamp: int, stamps: dict[str, int]) -> None:
-    """Go on under an id that was published already; a second such id is absorbed."""
-    if session.opener == opener:
+def _adopt(session: OpenSession, one: Interaction, stamp: int) -> None:
+    """Go on under an id that was published already; a second such id is absorbed.
+
+    So is one of another channel: a note that came before the call it refers to.
+    """
+    if session.opener == one.id:
         session.revision, session.live = abs(stamp), stamp > 0
-    elif stamp > 0 and not session.live:
-        session.opener, session.revision, session.live = opener, stamp, True
-    elif stamp > 0:
-        session.absorbed = [*(session.absorbed or ()), opener]
-
-
-def close_silent(sessions: Iterable[OpenSession], until: datetime) -> list[OpenSession]:
-    """Close the sessions whose silence is longer than the gap by then; those just closed."""
-    closed = []
-    for session in sessions:
-        if not session.closed and (session.ended or until - session.last > session.gap):
-            session.closed = True
-            closed.append(session)
-    return closed
+    elif stamp > 0 and not session.live and session.channel == one.channel:
+        session.opener, session.revision, session.live = one.id, stamp, True
+        session.id = session_of(session.channel, one.id)
 
 
 def is_machine(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:

@@ -124,9 +124,9 @@ def _count_chat(
         hard.append(Reason(rule="handoff_after_fallbacks", value=failed))
     elif "bot_end" in one.signals and failed >= rules.fallbacks_before_end_max:
         hard.append(Reason(rule="bot_end_after_fallbacks", value=failed))
-    elif failed and session.counts is not None and "fallback" not in one.signals:
-        session.counts["fallback"] = 0  # in a row: an understood turn starts anew
-    if one.intent is not None:
+    if one.intent is not None and "fallback" not in one.signals:
+        if failed and session.counts is not None:
+            session.counts["fallback"] = 0  # in a row: a turn that was understood starts anew
         times = _bump(session, f"asked {one.intent} {one.name} {one.location}")
         if times >= rules.repeated_intent_min:
             hard.append(Reason(rule="repeated_intent", value=times))

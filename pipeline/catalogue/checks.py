@@ -1,0 +1,204 @@
+"""What the catalogue's files say about one another: references, contradictions, oddities.
+
+The shape of each file is `tables`' work. The checks read what stands in the files as far as it
+has the right shape, so that one mistake does not hide another. `problems` make a catalogue
+unusable; `warnings` are worth a look.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pipeline.catalogue import examples
+from pipeline.catalogue.documents import Document, Text, read
+from pipeline.catalogue.durations import duration_of, written
+from pipeline.catalogue.suggestions import closest
+from pipeline.errors import Problem
+from pipeline.stitching.rules import SESSION_RULES, Rules
+
+# Research quoted in the field names billing and field service among the touchpoints that
+# inventories most often overlook. The words are our own choice, matched at the start of a word.
+OVERLOOKED: Final = {
+    "billing": ("bill", "invoice", "statement", "charge"),
+    "field service": ("field", "technician", "engineer", "installer", "visit", "appointment"),
+}
+"""What an inventory is expected to have, and the words by which an id or a name shows it."""
+
+
+class Written(NamedTuple):
+    """The files of a catalogue that could be read; `inventory` is None where it could not."""
+
+    inventory: Document | None
+    missions: Sequence[Document]
+    rules: Document | None
+
+
+def problems(files: Written) -> list[Problem]:
+    """Every contradiction within and between the files."""
+    channels = None if files.inventory is None else _channels(files.inventory)
+    found: list[Problem] = []
+    if files.inventory is not None:
+        found += _repeated(files.inventory.texts("touchpoint", "*", "id"), "touchpoint")
+        found += _same_signs(files.inventory)
+    names = [text for document in files.missions for text in document.texts("name")]
+    found += _repeated(names, "mission")
+    found += _claimed_twice(files.missions)
+    gap = _longest_gap(files.rules)
+    if files.rules is not None:
+        found += _sources_twice(files.rules)
+    for document in files.missions:
+        found += _references(document, channels)
+        found += _contradictions(document)
+        found += _impatience(document, gap)
+        found += examples.problems(document, channels)
+    return found
+
+
+def warnings(rules: Rules, directory: Path) -> list[Problem]:
+    """What is odd in a valid catalogue, but may be meant.
+
+    Args:
+        rules: As `files.load(directory)` gives them.
+        directory: Where the lines are looked up.
+    """
+    path = directory / "inventory.toml"
+    entries = rules.inventory.entries.values()
+    words = [
+        word for one in entries for word in re.findall(r"[a-z]+", f"{one.id} {one.name}".lower())
+    ]
+    found = []
+    for kind, starts in OVERLOOKED.items():
+        if not any(word.startswith(starts) for word in words):
+            message = f"no touchpoint is about {kind}, which is often overlooked"
+            found.append(Problem(file=str(path), line=None, message=message))
+    document = read(path)
+    used = {touchpoint for expected in rules.missions.expects.values() for touchpoint in expected}
+    if isinstance(document, Problem) or not rules.missions.all:
+        return found
+    for text in document.texts("touchpoint", "*", "id"):
+        # A survey is about an interaction and no part of the way, so no mission need name it.
+        if text.text not in used and rules.inventory.entries[text.text].channel != "survey":
+            decides = text.text in rules.inventory.moments_of_truth
+            what = "moment of truth" if decides else "touchpoint"
+            found.append(text.problem(f'{what} "{text.text}" is used by no mission'))
+    return found
+
+
+def _channels(inventory: Document) -> dict[str, str]:
+    channels: dict[str, str] = {}
+    for text in inventory.texts("touchpoint", "*", "id"):
+        table = inventory.content["touchpoint"][text.place[1]]
+        channels.setdefault(text.text, str(table.get("channel")))
+    return channels
+
+
+def _repeated(texts: Sequence[Text] | Iterator[Text], what: str) -> Iterator[Problem]:
+    first: dict[str, Text] = {}
+    for text in texts:
+        known = first.setdefault(text.text, text)
+        if known is not text:
+            yield text.problem(f'{what} "{text.text}" stands already in {_place(known)}')
+
+
+def _same_signs(inventory: Document) -> Iterator[Problem]:
+    """Two entries of a channel that are recognised by the same table: the second never is."""
+    first: dict[tuple[str, str], tuple[int | str, str]] = {}
+    for place, sign in inventory.tables("touchpoint", "*", "recognise", "*"):
+        entry = inventory.content["touchpoint"][place[1]]
+        seen = (str(entry.get("channel")), repr(sorted(sign.items())))
+        at, touchpoint = first.setdefault(seen, (place[1], str(entry.get("id"))))
+        if at != place[1]:
+            message = f'recognised by the same table as "{touchpoint}", so it never will be'
+            line = inventory.line_of(*place)
+            yield Problem(file=inventory.file, line=line, message=message)
+
+
+def _claimed_twice(missions: Sequence[Document]) -> Iterator[Problem]:
+    """An intent, or a mission's own name, that two missions claim."""
+    claims: dict[str, tuple[Document, Text]] = {}
+    for key in (("name",), ("intents", "*")):
+        for document in missions:
+            for text in document.texts(*key):
+                claimant, first = claims.setdefault(text.text, (document, text))
+                if claimant is not document and key != ("name",):
+                    name = claimant.content.get("name")
+                    message = f'intent "{text.text}" is claimed by mission "{name}" already'
+                    yield text.problem(f"{message}, in {_place(first)}")
+
+
+def _steps(document: Document) -> list[Text]:
+    return list(document.texts("phase", "*", "steps", "*"))
+
+
+def _references(document: Document, channels: dict[str, str] | None) -> Iterator[Problem]:
+    """Touchpoints that the inventory does not have."""
+    if channels is None:
+        return
+    named = [("step", text) for text in _steps(document)]
+    for key in ("starts", "completes", "frustrates"):
+        named += [(key, text) for text in document.texts(key, "*")]
+    for what, text in named:
+        if text.text not in channels:
+            message = f'{what} "{text.text}" is not in the inventory'
+            yield text.problem(message, closest(text.text, channels))
+
+
+def _contradictions(document: Document) -> Iterator[Problem]:
+    """What a mission says twice, or both ways."""
+    completes = {text.text: text for text in document.texts("completes", "*")}
+    for text in document.texts("frustrates", "*"):
+        if text.text in completes:
+            first = _place(completes[text.text])
+            yield text.problem(f'"{text.text}" both completes ({first}) and frustrates')
+    yield from _repeated(_steps(document), "step")
+    yield from _repeated(document.texts("phase", "*", "name"), "phase")
+
+
+def _longest_gap(rules: Document | None) -> tuple[timedelta, str]:
+    """The longest session gap of all channels and sources, and whose it is."""
+    gaps = {channel: rule.gap for channel, rule in SESSION_RULES.items()}
+    if rules is not None:
+        for channel in SESSION_RULES:
+            for text in rules.texts("sessions", channel, "gap"):
+                gaps[channel] = _duration(text) or gaps[channel]
+        for text in rules.texts("sessions", "source", "*", "gap"):
+            table = rules.content["sessions"]["source"][text.place[2]]
+            source = f"{table.get('source')} on {table.get('channel')}"
+            gaps[source] = _duration(text) or timedelta()
+    whose = max(gaps, key=lambda channel: gaps[channel])
+    return gaps[whose], whose
+
+
+def _sources_twice(rules: Document) -> Iterator[Problem]:
+    """Two tables for one source on one channel: only one could hold."""
+    first: dict[tuple[str, str], int] = {}
+    for place, table in rules.tables("sessions", "source", "*"):
+        source, channel = str(table.get("source")), str(table.get("channel"))
+        line = rules.line_of(*place)
+        known = first.setdefault((source, channel), line)
+        if known != line:
+            message = f'source "{source}" on {channel} stands already in line {known}'
+            yield Problem(file=rules.file, line=line, message=message)
+
+
+def _impatience(document: Document, gap: tuple[timedelta, str]) -> Iterator[Problem]:
+    """A patience that ends a journey while a session of it is still open."""
+    longest, whose = gap
+    for text in document.texts("patience"):
+        patience = _duration(text)
+        if patience is not None and patience < longest:
+            message = f"expected at least the longest session gap, {written(longest)} ({whose})"
+            yield text.problem(f'patience: {message}; found "{text.text}"')
+
+
+def _duration(text: Text) -> timedelta | None:
+    try:
+        return duration_of(text.text)
+    except ValueError:
+        return None
+
+
+def _place(text: Text) -> str:
+    return f"{text.file}:{text.line}"

@@ -1,0 +1,118 @@
+"""The catalogue's directory, read into the rules of the core.
+
+    inventory.toml      required
+    missions/*.toml     one mission a file; none is fine
+    rules.toml          optional: without it the defaults hold
+
+Everything that is wrong is found in one go. Which keys there are is said in `tables`, what must
+agree between files in `checks`.
+"""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipeline.catalogue import checks
+from pipeline.catalogue.checks import Written
+from pipeline.catalogue.documents import Document, M, read
+from pipeline.catalogue.examples import Example, examples_of
+from pipeline.catalogue.tables import InventoryFile, MissionFile, RulesFile
+from pipeline.errors import CatalogueInvalid, Problem
+from pipeline.stitching.missions import Missions
+from pipeline.stitching.rules import Rules
+
+FINGERPRINT_LENGTH: Final = 16
+"""Hexadecimal digits of a catalogue's fingerprint: 64 bits, ample to tell a few apart."""
+
+
+def load(directory: Path) -> Rules:
+    """Read a catalogue.
+
+    Raises:
+        CatalogueInvalid: It cannot be used; holds every problem that was found, also those of
+            its examples. Whether the examples turn out as they say is not tried here.
+    """
+    inventory, missions, rules = _read(directory)
+    complete = rules.rules(
+        inventory.inventory(), Missions(tuple(file.mission() for _, file in missions))
+    )
+    return msgspec.structs.replace(complete, fingerprint=fingerprint_of(complete))
+
+
+def examples(directory: Path) -> list[Example]:
+    """The examples of all missions, by file and in the order of each.
+
+    Raises:
+        CatalogueInvalid: As `load`.
+    """
+    _, missions, _ = _read(directory)
+    return [example for document, file in missions for example in examples_of(document, file)]
+
+
+def fingerprint_of(rules: Rules) -> str:
+    """What tells these rules from others: the same for the same meaning, whatever the wording.
+
+    Comments, layout and examples of the files do not count; the order of touchpoints and of
+    identifier types does, since it decides. The same on every machine.
+    """
+    parts = msgspec.structs.asdict(rules)
+    del parts["fingerprint"]
+    parts["inventory"] = list(rules.inventory.entries.values())
+    parts["missions"] = list(rules.missions.all.values())
+    parts["source_sessions"] = sorted(rules.source_sessions.items(), key=lambda one: one[0])
+    parts["classes"] = list(rules.identity.classes.items())
+    written = msgspec.json.encode(parts, order="deterministic")
+    return sha256(written).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _read(
+    directory: Path,
+) -> tuple[InventoryFile, list[tuple[Document, MissionFile]], RulesFile]:
+    found = _Found()
+    if not directory.is_dir():
+        message = "expected a directory with an inventory.toml; found none"
+        raise CatalogueInvalid([Problem(file=str(directory), line=None, message=message)])
+    inventory_toml, rules_toml = directory / "inventory.toml", directory / "rules.toml"
+    if not inventory_toml.exists():
+        message = "expected the inventory of touchpoints; found no such file"
+        found.problems.append(Problem(file=str(inventory_toml), line=None, message=message))
+    inventory = found.document(inventory_toml)
+    rules = found.document(rules_toml)
+    missions = [found.document(path) for path in sorted((directory / "missions").glob("*.toml"))]
+    read_missions = [document for document in missions if document is not None]
+
+    inventory_file = found.valid(inventory, InventoryFile)
+    mission_files = [(document, found.valid(document, MissionFile)) for document in read_missions]
+    rules_file = RulesFile() if rules is None else found.valid(rules, RulesFile)
+    found.problems += checks.problems(Written(inventory, read_missions, rules))
+    if found.problems or inventory_file is None or rules_file is None:
+        raise CatalogueInvalid(found.problems)
+    valid = [(document, file) for document, file in mission_files if file is not None]
+    return inventory_file, valid, rules_file
+
+
+class _Found:
+    """The problems so far; reading goes on after each."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def document(self, path: Path) -> Document | None:
+        """The file; None, and a problem, where it cannot be read; None where there is none."""
+        if not path.exists():
+            return None
+        document = read(path)
+        if isinstance(document, Problem):
+            self.problems.append(document)
+            return None
+        return document
+
+    def valid(self, document: Document | None, model: type[M]) -> M | None:
+        """The document as its model; None, and problems, where it is not."""
+        if document is None:
+            return None
+        value, problems = document.as_model(model)
+        self.problems += problems
+        return value

@@ -1,0 +1,121 @@
+"""`touchpoints check`: is the catalogue right, and do its examples turn out as they say?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.catalogue import checks, files
+from pipeline.catalogue.examples import Example
+from pipeline.errors import CatalogueInvalid, Problem
+from pipeline.stitching.rules import Rules
+
+EXAMPLE = """\
+example:
+  touchpoints check --catalogue seeds/bank
+  seeds/bank/missions/pay-bill.toml:10: step "pay-in-ap" is not in the inventory. \
+Did you mean "pay-in-app"?
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What an examination found.
+
+    Attributes:
+        problems: What makes the catalogue unusable, or an example untrue.
+        warnings: What is odd but may be meant.
+        touchpoints, missions, examples: How many there are; 0 where the catalogue is unusable.
+    """
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    touchpoints: int = 0
+    missions: int = 0
+    examples: int = 0
+
+
+def examine(directory: Path, attempt: Callable[[Example, Rules], list[Problem]]) -> Findings:
+    """Read a catalogue and try its examples.
+
+    Args:
+        directory: The catalogue.
+        attempt: Runs an example; gives what turned out otherwise than it says.
+    """
+    try:
+        rules = files.load(directory)
+        cases = files.examples(directory)
+    except CatalogueInvalid as invalid:
+        return Findings(problems=invalid.problems)
+    return Findings(
+        problems=tuple(problem for case in cases for problem in attempt(case, rules)),
+        warnings=tuple(checks.warnings(rules, directory)),
+        touchpoints=len(rules.inventory.entries),
+        missions=len(rules.missions.all),
+        examples=len(cases),
+    )
+
+
+def show(findings: Findings, *, as_json: bool) -> int:
+    """Print findings - problems and warnings to stderr, JSON to stdout - and give the exit code."""
+    if as_json:
+        print(json.dumps({"valid": not findings.problems, **asdict(findings)}, ensure_ascii=False))
+        return 1 if findings.problems else 0
+    for problem in findings.problems:
+        print(problem, file=sys.stderr)
+    for warning in findings.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if findings.problems:
+        print(f"{_counted(len(findings.problems), 'problem')} found", file=sys.stderr)
+        return 1
+    counts = (
+        _counted(findings.touchpoints, "touchpoint"),
+        _counted(findings.missions, "mission"),
+        _counted(findings.examples, "example"),
+        _counted(len(findings.warnings), "warning"),
+    )
+    print(f"fine: {', '.join(counts)}")
+    return 0
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "check",
+        help="missions and inventory: errors with file, line and a suggestion",
+        description="Check a catalogue and run the examples of its missions. "
+        "Exit code 0: fine, perhaps with warnings; 1: problems; 2: no such directory.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        default=Path("seeds"),
+        metavar="DIR",
+        help="the catalogue's directory (default: seeds)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object with all findings to stdout"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; gives the exit code."""
+    directory: Path = arguments.catalogue
+    if not directory.is_dir():
+        print(
+            f"--catalogue: expected a directory with an inventory.toml; found none at {directory}",
+            file=sys.stderr,
+        )
+        return 2
+    from pipeline.catalogue import trial  # brings the whole core along: only once it is needed
+
+    return show(examine(directory, trial.run), as_json=arguments.json)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

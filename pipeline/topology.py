@@ -16,8 +16,8 @@ import msgspec
 
 from pipeline.stitching import customer, identity
 from pipeline.stitching.change import Change, Message
+from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.customer import CustomerState
-from pipeline.stitching.identity import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.signals import IDENTITY_ONLY
@@ -88,12 +88,13 @@ def stitch(
     message: Message,
     watermark: datetime | None,
     rules: Rules,
-) -> Change[CustomerState | None]:
+) -> Change[CustomerState] | Change[CustomerState | None]:
     """What the touchpoint means. `pipeline.stitching.customer`."""
     record = message.record
     if isinstance(record, Control):
-        kept, results = customer.receive(state or CustomerState(key), record, rules)
-        return Change(kept if kept.tail or kept.owners else None, results)
+        received = customer.receive(state or CustomerState(key), record, rules)
+        kept = received.state
+        return Change(kept if kept.tail or kept.owners else None, received.results)
     assert isinstance(record, Touchpoint)
     if IDENTITY_ONLY in record.signals:
         return Change(state, [])  # it has told identify all it has to tell
@@ -101,8 +102,7 @@ def stitch(
         return Change(state, [_too_late(record, watermark)])
     device, path = message.route or identity.route_of(key, record, rules.identity)
     one = customer.interaction_of(record, device, path)
-    observed = customer.observe(state or CustomerState(key), one, rules)
-    return Change(observed.state, observed.results)
+    return customer.observe(state or CustomerState(key), one, rules)
 
 
 def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:

@@ -122,6 +122,10 @@ def _blocked(value: str, extra: frozenset[str]) -> str | None:
     return None
 
 
+_WEAKEST_DEVICE: Final = next(name for name in reversed(CLASSES) if CLASSES[name] != "weak")
+"""The lowest that links, which is of class device; a record that has it is keyed by it."""
+
+
 def primary(
     identifiers: dict[str, str],
     source: str,
@@ -141,6 +145,8 @@ def primary(
         touchpoint_id: Names whoever left no trace at all.
         classes: Type to class, strongest first.
     """
+    if _WEAKEST_DEVICE in identifiers and classes is CLASSES:  # Nearly always, so it is quick.
+        return f"{_WEAKEST_DEVICE}:{identifiers[_WEAKEST_DEVICE]}"
     linking = [name for name in classes if name in identifiers and classes[name] != "weak"]
     if linking and classes[linking[-1]] == "device":
         return f"{linking[-1]}:{identifiers[linking[-1]]}"

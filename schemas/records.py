@@ -75,7 +75,7 @@ class Link(Record, frozen=True):
         identifier: Whom it concerns, as `type:value`.
         anchor: The stronger identifier it was shown with, as `type:value`.
         at: The event time from which it holds.
-        origin: What showed it: a touchpoint's id, or `device:…` where a device met both. A later
+        origin: Empty where records show it; the device that met both; or what is held. A later
             link with the same identifier, origin and time replaces an earlier one.
         reason: `shown_together`, `alias` or `device_met_both`; `holds` tells an owner of what it
             owns by now, `cap` tells that it owns too much.

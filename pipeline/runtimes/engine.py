@@ -5,7 +5,6 @@ the runtime to write. One touchpoint is taken through every message it causes be
 that the result does not depend on how touchpoints are cut into batches.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -125,33 +124,28 @@ class Engine:
 
     def _send(self, messages: list[Message]) -> None:
         for message in messages:
+            self.outbox.append(message)
             if message.topic in self._readers:
                 self._drive(message)
-            else:
-                self.outbox.append(message)
 
     def _drive(self, message: Message) -> None:
         """Take a message, and in order of sending all that it causes, through the stages."""
-        queue = deque((message,))
-        readers, outbox, rules, watermark = (
-            self._readers,
-            self.outbox,
-            self._rules,
-            self.watermark,
-        )
-        while queue:
-            message = queue.popleft()
-            if message.topic != TOUCHPOINTS:
-                outbox.append(message)
-            stage, store = readers[message.topic]
+        readers, outbox, rules = self._readers, self.outbox, self._rules
+        watermark = self._known.watermark.at
+        queue = [message]
+        for message in queue:  # it grows while it is walked
             key = message.key
+            stage, store = readers[message.topic]
             change = stage.step(store.get(key), key, message, watermark, rules)
-            self._keep(stage, store, key, change.state)
+            state = change.state
+            if state is None:
+                store.delete(key)
+            else:
+                store.put(key, state, stage.due_at(state, rules))
             for sent in change.results:
+                outbox.append(sent)
                 if sent.topic in readers:
                     queue.append(sent)
-                else:
-                    outbox.append(sent)
 
     def _keep(self, stage: Stage, store: StateStore, key: str, state: Any) -> None:
         if state is None:

@@ -4,6 +4,10 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any
 
+from pipeline.runtimes.engine import Engine
+from pipeline.stitching.rules import Rules
+from pipeline.topology import STAGES
+
 
 class MemoryStates:
     """A `StateStore` that forgets everything with its process.
@@ -57,3 +61,8 @@ class MemoryStates:
             else:
                 found.append(key)
         return found
+
+
+def in_memory(rules: Rules) -> Engine:
+    """An engine whose states are kept in memory."""
+    return Engine({stage.name: MemoryStates() for stage in STAGES}, rules)

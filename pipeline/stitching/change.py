@@ -1,16 +1,19 @@
 """What every step of the core returns: the state that follows, and the messages to send.
 
-A message is a record bound for a topic under a key. Steps never send; a runtime does.
+A message is a record bound for a topic under a key. Steps never send; a runtime does. Both are
+structs, not named tuples: several are made for every touchpoint, and these cost a third.
 """
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+import msgspec
 
 from schemas.records import Record
 
 S = TypeVar("S")
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A record bound for a topic.
 
     `route` saves the next stage of the same process what it can read from the record anyway: the
@@ -23,7 +26,7 @@ class Message(NamedTuple):
     route: tuple[str, tuple[str, ...]] | None = None
 
 
-class Change(NamedTuple, Generic[S]):
+class Change(msgspec.Struct, Generic[S], gc=False):
     """The state after a step, and what is to be published because of it, in order."""
 
     state: S

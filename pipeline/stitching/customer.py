@@ -16,6 +16,7 @@ import msgspec
 from pipeline.stitching import revisions
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.ownership import Owners, differences, owner_at
 from pipeline.stitching.picture import Picture, Touched, fold, pass_time, step
 from pipeline.stitching.rules import Rules
 from schemas.controls import Control, Handover, Interaction, Recall, Reroute
@@ -48,7 +49,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     picture: Picture = msgspec.field(default_factory=Picture)
     until: datetime | None = None
     catalogue: str = ""
-    owners: tuple[tuple[datetime, str], ...] = ()
+    owners: Owners = ()
     identifier: str = ""
     sealed: datetime | None = None
     looked: int = _SEAL_FROM
@@ -185,8 +186,21 @@ def is_too_late(
 
 
 def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[CustomerState]:
-    """The customer's own identifier belongs to others by now: hand over what is theirs."""
+    """The customer's own identifier belongs to others by now: hand over what is theirs.
+
+    What was forwarded to former owners is called back from them by the same way it went, so that
+    the recall cannot overtake the hand-over.
+    """
     state.identifier = told.identifier
+    recalls = [
+        Message(
+            CUSTOMER_TOUCHPOINTS,
+            was,
+            Recall(identifier=told.identifier, start=start, until=until, to=now or state.customer),
+        )
+        for start, until, was, now in differences(state.owners, told.owners)
+        if was not in ("", state.customer)
+    ]
     state.owners = told.owners
     leaving: dict[str, list[Interaction]] = {}
     for one in state.tail:
@@ -212,7 +226,7 @@ def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[Custome
         for owner in leaving
     ]
     change = _give(state, leaving, rules)
-    return Change(change.state, [*changes, *change.results])
+    return Change(change.state, [*recalls, *changes, *change.results])
 
 
 def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerState]:
@@ -254,18 +268,6 @@ def receive(state: CustomerState, told: Control, rules: Rules) -> Change[Custome
         return reroute(state, told, rules)
     message = f"expected a handover, a recall or a reroute; found {type(told).__name__}"
     raise TypeError(message)
-
-
-def owner_at(owners: tuple[tuple[datetime, str], ...], at: datetime) -> str | None:
-    """Who owns an identifier at a time: the last to have shown it, or the first to come."""
-    if not owners:
-        return None
-    owner = owners[0][1]
-    for since, name in owners:
-        if since > at:
-            break
-        owner = name
-    return owner
 
 
 def _give(
@@ -347,6 +349,9 @@ def _seal(state: CustomerState, rules: Rules) -> None:
     """Let go of interactions that can no longer change: before a point that nothing spans."""
     tail, until = state.tail, state.until
     if until is not None and tail and tail[0].at < until - rules.revision_window:
+        if due_at(state, rules) == _settled_at(state, rules) <= until:
+            state.tail, state.picture, state.looked = [], Picture(), _SEAL_FROM
+            return
         cut = until - rules.revision_window
         picture = state.picture
         for session in picture.sessions:

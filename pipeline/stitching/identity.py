@@ -12,54 +12,32 @@ too many people is shared: it joins nothing, and a login counts for one session'
 """
 
 from bisect import bisect_right
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-import msgspec
-
 from pipeline.stitching.change import Change, Message
+from pipeline.stitching.claims import (
+    CLAIMS_MAX,
+    Claim,
+    IdentifierState,
+    class_of,
+    is_shared,
+    owner_of,
+    thin,
+    timeline,
+)
 from pipeline.stitching.ids import customer_of
+from pipeline.stitching.ownership import Owners, differences
 from pipeline.stitching.rules import IdentityRules
 from schemas.controls import Recall, Reroute
-from schemas.identifiers import PREVIOUS_ID, IdentifierClass, blocked
-from schemas.records import DeadLetter, IdentityChange, Link, Touchpoint
+from schemas.identifiers import PREVIOUS_ID, blocked
+from schemas.records import DeadLetter, IdentityChange, IdentityMove, Link, Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, IDENTITY_CHANGES, LINKS
 
-CLAIMS_MAX = 64
-"""Claims that one identifier remembers; of more, repeats by the same owner are thinned out."""
-
-Owners = tuple[tuple[datetime, str], ...]
-"""(from, owner) sorted by time; the first also owns what came before."""
-
-
-class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
-    """`anchor` was shown to own the identifier at a time. `origin`: what showed it."""
-
-    at: datetime
-    anchor: str
-    origin: str = ""
-
-
-class IdentifierState(msgspec.Struct, array_like=True, gc=False):
-    """What is known of one identifier.
-
-    Attributes:
-        claims: By the owners it was shown with, sorted.
-        implied: By owners that a device met besides it; they count where nothing else does.
-        told: What other identifiers were told because of this one: (identifier, at) → anchor.
-        held: Identifiers that this one owns, and when each was last claimed.
-        refused: Owners that may not own it, since they own too many.
-        addressed: Whether touchpoints were sent to its own customer.
-        mixed: Whether different owners ever claimed it.
-    """
-
-    claims: list[Claim] = []
-    implied: list[Claim] = []
-    told: list[Claim] = []
-    held: dict[str, datetime] = {}
-    refused: list[str] = []
-    addressed: bool = False
-    mixed: bool = False
+LINK_SPAN = 600.0
+"""Seconds to which links between keys are rounded down (P): who shows an account and a device in
+every record need not say so every time, and since the set of spans does not depend on the order of
+arrival, nor does the result."""
 
 
 def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, ...]]:
@@ -107,17 +85,18 @@ def identify(
         anchor = shown[0]
         results = claim(state, key, Claim(at, anchor), touchpoint.id, rules)
         for other in shown[1:]:
-            results.append(_link(other, anchor, at, touchpoint, "shown_together"))
+            if _is_news(state, other, anchor, at):
+                results.append(_link(other, anchor, at, touchpoint, "shown_together"))
         customer, path = customer_of(anchor), (anchor,)
     else:
-        owner = owner_at(state, at, rules)
+        owner = owner_of(state, at, rules)
         if owner is None:
             state.addressed = True
             owner = key
         customer, path = customer_of(owner), (key,)
     previous = touchpoint.identifiers.get(PREVIOUS_ID)
     if previous is not None:
-        results.extend(_alias(previous, (*shown, key), at, touchpoint, rules))
+        results += _alias(previous, shown[0] if shown else key, at, touchpoint, rules)
     results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path)))
     return Change(state, results)
 
@@ -135,22 +114,35 @@ def route_of(
 def link(
     state: IdentifierState, key: str, told: Link, rules: IdentityRules
 ) -> Change[IdentifierState]:
-    """Another identifier's record showed something about this one."""
+    """Another identifier's record showed something about this one.
+
+    From then on, others may address its own customer, which has to forward.
+    """
     if told.reason == "holds":
-        return Change(state, _hold(state, key, told, rules))
+        return Change(state, [*_keep(state, key, told, rules), *_hold(state, key, told, rules)])
+    results = _keep(state, key, told, rules)
+    made = Claim(told.at, told.anchor, told.origin)
+    if told.reason in ("shown_together", "alias"):
+        return Change(state, results + claim(state, key, made, told.touchpoint, rules))
+    before = timeline(state, rules)
     if told.reason == "cap":
-        before = timeline(state, rules)
         if told.anchor not in state.refused:
             state.refused.append(told.anchor)
-        return Change(state, _moved(state, key, before, told.touchpoint, rules, told.reason))
-    made = Claim(told.at, told.anchor, told.origin)
-    if told.reason != "device_met_both":
-        return Change(state, claim(state, key, made, told.touchpoint, rules, keep=True))
-    before = timeline(state, rules)
-    state.implied = [one for one in state.implied if (one.at, one.origin) != (told.at, told.origin)]
-    if not told.revoked:
-        state.implied = sorted([*state.implied, made])[-CLAIMS_MAX:]
-    return Change(state, _moved(state, key, before, told.touchpoint, rules, told.reason, keep=True))
+    else:
+        at_origin = (told.at, told.origin)
+        state.implied = [one for one in state.implied if (one.at, one.origin) != at_origin]
+        if not told.revoked:
+            state.implied = sorted([*state.implied, made])[-CLAIMS_MAX:]
+    return Change(state, results + _moved(state, key, before, told.touchpoint, rules, told.reason))
+
+
+def _keep(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> list[Message]:
+    """Let its own customer know whom to forward to, as soon as others may address it."""
+    if state.kept:
+        return []
+    state.kept = True
+    owners = timeline(state, rules)
+    return [_reroute(state, key, owners, told.touchpoint)] if owners else []
 
 
 def claim(
@@ -159,8 +151,6 @@ def claim(
     made: Claim,
     touchpoint: str,
     rules: IdentityRules,
-    *,
-    keep: bool = False,
 ) -> list[Message]:
     """Note that `made.anchor` owns this identifier from then on; what has to be told of it."""
     claims = state.claims
@@ -169,7 +159,7 @@ def claim(
         if made.at != last.at:
             claims.append(made)
             if len(claims) > CLAIMS_MAX:
-                _thin(state)
+                thin(state)
         return []
     if made.anchor in state.refused:
         return []
@@ -181,7 +171,7 @@ def claim(
     claims.insert(at, made)
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     if len(claims) > CLAIMS_MAX:
-        _thin(state)
+        thin(state)
     results = []
     if not held:
         results.append(
@@ -198,55 +188,8 @@ def claim(
                 ),
             )
         )
-    results += _moved(state, key, before, touchpoint, rules, "shown_together", keep=keep)
+    results += _moved(state, key, before, touchpoint, rules, "shown_together")
     return results
-
-
-def owner_at(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:
-    """Who owns the identifier at a time; None where it stands for itself."""
-    claims = state.claims
-    if not claims and not state.implied:
-        return None
-    if claims and not state.mixed and not state.refused:
-        return claims[0].anchor
-    owners = timeline(state, rules)
-    owner = owners[0][1] if owners else None
-    for since, name in owners:
-        if since > at:
-            break
-        owner = name
-    return owner or None
-
-
-def timeline(state: IdentifierState, rules: IdentityRules) -> Owners:
-    """Who owned the identifier, each from a time on. An empty owner means itself.
-
-    From the moment that too many people share it, a claim holds for a session's length only.
-    """
-    claims = [one for one in state.claims or state.implied if one.anchor not in state.refused]
-    owners: list[tuple[datetime, str]] = []
-    for at, one in enumerate(claims):
-        if not owners or owners[-1][1] != one.anchor:
-            owners.append((one.at, one.anchor))
-        if is_shared(claims[: at + 1], rules):
-            until = one.at + rules.shared_claim
-            if at + 1 == len(claims) or claims[at + 1].at > until:
-                owners.append((until, ""))
-    return tuple(owners)
-
-
-def is_shared(claims: list[Claim], rules: IdentityRules) -> bool:
-    """Whether, as of its last claim, too many people used a device: more than 3 in 30 days (P)."""
-    since = claims[-1].at - rules.shared_window
-    people = {
-        one.anchor for one in claims if one.at >= since and class_of(one.anchor, rules) == "unique"
-    }
-    return len(people) > rules.shared_customers_max
-
-
-def class_of(identifier: str, rules: IdentityRules) -> IdentifierClass:
-    """The class of `type:value`; weak where the type is not known."""
-    return rules.classes.get(identifier.partition(":")[0], IdentifierClass.WEAK)
 
 
 def _moved(
@@ -256,21 +199,19 @@ def _moved(
     touchpoint: str,
     rules: IdentityRules,
     reason: str,
-    *,
-    keep: bool = False,
 ) -> list[Message]:
     """What to tell when the owners changed: who has to give up what, and what is known anew."""
     after = timeline(state, rules)
     results = _imply(state, key, after, touchpoint, rules)
     if after == before:
         return results
+    if not before and len(after) == 1 and not state.addressed and not state.kept:
+        return [*results, _changed(after[0][1], "linked", after[0][0], key, reason, touchpoint)]
     own = customer_of(key)
-    resolved = tuple((at, customer_of(name) if name else own) for at, name in after)
-    if state.addressed or keep:
-        told = Reroute(identifier=key, owners=resolved, keep=keep, touchpoint=touchpoint)
-        results.append(Message(CUSTOMER_TOUCHPOINTS, own, told))
+    if state.addressed or state.kept:
+        results.append(_reroute(state, key, after, touchpoint))
     for start, until, was, now in differences(before, after):
-        if was and was != now:
+        if was:
             to = customer_of(now) if now else own
             recalled = Recall(identifier=key, start=start, until=until, to=to)
             results.append(Message(CUSTOMER_TOUCHPOINTS, customer_of(was), recalled))
@@ -278,38 +219,34 @@ def _moved(
     known = {name for _, name in before if name}
     for name in sorted(owners ^ known):
         at = next(at for at, one in (*after, *before) if one == name)
-        record = IdentityChange(
-            customer=customer_of(name),
-            change="linked" if name in owners else "unlinked",
-            at=at,
-            reason=reason,
-            identifier=key,
-            touchpoint=touchpoint,
-        )
-        results.append(Message(IDENTITY_CHANGES, record.customer, record))
+        change: IdentityMove = "linked" if name in owners else "unlinked"
+        results.append(_changed(name, change, at, key, reason, touchpoint))
     return results
 
 
-def differences(
-    before: Owners, after: Owners
-) -> list[tuple[datetime | None, datetime | None, str, str]]:
-    """The intervals [start, until) in which the owner differs, as (start, until, was, now)."""
-    edges: list[datetime | None] = [None, *sorted({at for at, _ in (*before, *after)})]
-    found = []
-    for start, until in zip(edges, [*edges[1:], None], strict=True):
-        was, now = _owner(before, start), _owner(after, start)
-        if was != now:
-            found.append((start, until, was, now))
-    return found
+def _reroute(state: IdentifierState, key: str, owners: Owners, touchpoint: str) -> Message:
+    own = customer_of(key)
+    told = Reroute(
+        identifier=key,
+        owners=tuple((at, customer_of(name) if name else own) for at, name in owners),
+        keep=state.kept,
+        touchpoint=touchpoint,
+    )
+    return Message(CUSTOMER_TOUCHPOINTS, own, told)
 
 
-def _owner(owners: Owners, at: datetime | None) -> str:
-    owner = owners[0][1] if owners else ""
-    for since, name in owners:
-        if at is None or since > at:
-            break
-        owner = name
-    return owner
+def _changed(
+    owner: str, change: IdentityMove, at: datetime, key: str, reason: str, touchpoint: str
+) -> Message:
+    record = IdentityChange(
+        customer=customer_of(owner),
+        change=change,
+        at=at,
+        reason=reason,
+        identifier=key,
+        touchpoint=touchpoint,
+    )
+    return Message(IDENTITY_CHANGES, record.customer, record)
 
 
 def _imply(
@@ -355,9 +292,12 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
     kind = class_of(name, rules)
     since = told.at - rules.shared_window
     alike = [
-        at for one, at in state.held.items()
-        if class_of(one, rules) == kind and (kind != "device" or at >= since)
-    ]  # fmt: skip
+        one
+        for one, at in state.held.items()
+        if class_of(one, rules) == kind
+        and (kind != "device" or at >= since)
+        and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0])
+    ]
     limits = {"device": rules.device_max, "strong": rules.strong_max, "unique": 1}
     limit = limits.get(kind, rules.identifiers_max)
     if len(alike) < limit and len(state.held) < rules.identifiers_max:
@@ -384,25 +324,29 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
 
 
 def _alias(
-    previous: str,
-    shown: tuple[str, ...],
-    at: datetime,
-    touchpoint: Touchpoint,
-    rules: IdentityRules,
+    previous: str, anchor: str, at: datetime, touchpoint: Touchpoint, rules: IdentityRules
 ) -> list[Message]:
     """An alias call: the previous id, taken as an anonymous one, belongs to who is shown.
 
-    It never joins two unique identifiers of one kind; naming oneself changes nothing.
+    It never joins two unique identifiers of one kind, and nothing by a weak one; naming oneself
+    changes nothing.
     """
-    if blocked(previous, rules.blocked) is not None:
+    kind, _, value = anchor.partition(":")
+    if kind not in rules.ranks or value == previous or blocked(previous, rules.blocked):
         return []
     older = f"anonymous_id:{previous}"
-    anchor = shown[0]
-    if older in shown or anchor.partition(":")[2] == previous:
-        return []
-    if anchor.startswith("anonymous_id:") and older < anchor:
+    if kind == "anonymous_id" and older < anchor:
         older, anchor = anchor, older  # two of one kind: the smaller survives
     return [_link(older, anchor, at, touchpoint, "alias")]
+
+
+def _is_news(state: IdentifierState, other: str, anchor: str, at: datetime) -> bool:
+    """Whether the other identifier has not been told yet of this owner in this span of time."""
+    span = at.timestamp() // LINK_SPAN
+    if state.spans.get(other) == (anchor, span):
+        return False
+    state.spans[other] = (anchor, span)
+    return True
 
 
 def _link(
@@ -412,22 +356,13 @@ def _link(
     touchpoint: Touchpoint,
     reason: Literal["shown_together", "alias"],
 ) -> Message:
+    span = at.timestamp() // LINK_SPAN
     record = Link(
         identifier=identifier,
         anchor=anchor,
-        at=at,
-        origin=touchpoint.id,
+        at=datetime.fromtimestamp(span * LINK_SPAN, UTC),
+        origin="",
         reason=reason,
         touchpoint=touchpoint.id,
     )
     return Message(LINKS, identifier, record)
-
-
-def _thin(state: IdentifierState) -> None:
-    """Forget the oldest claim that repeats its neighbours', else the oldest of all."""
-    claims = state.claims
-    for at in range(1, len(claims) - 1):
-        if claims[at - 1].anchor == claims[at].anchor == claims[at + 1].anchor:
-            del claims[at]
-            return
-    del claims[0]

@@ -39,6 +39,7 @@ class Move(StrEnum):
     GOAL = "goal"
     QUIT = "quit"
     SILENCE = "silence"
+    PARDON = "pardon"
 
 
 OPEN, MARRED = Stand.OPEN, Stand.MARRED
@@ -52,6 +53,7 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
         Move.GOAL: COMPLETED,
         Move.QUIT: FRUSTRATED,
         Move.SILENCE: ABANDONED,
+        Move.PARDON: OPEN,
     },
     MARRED: {
         Move.STEP: MARRED,
@@ -59,6 +61,7 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
         Move.GOAL: COMPLETED,
         Move.QUIT: FRUSTRATED,
         Move.SILENCE: FRUSTRATED,
+        Move.PARDON: OPEN,  # what had broken turned out to be a machine's, or a call too short
     },
     COMPLETED: {},  # Ended: what happens next starts another journey. What comes late but
     FRUSTRATED: {},  # happened before the end folds this one again, as revision n + 1.
@@ -251,7 +254,8 @@ def blame_leak(
     if (before.channel, one.channel) in planned or before.verdict is None:
         return None
     since = one.at - before.at
-    limit = rules.verdicts.leak_normal if before.reasons else rules.verdicts.leak_strong
+    trouble = before.reasons and before.verdict != "excellent"
+    limit = rules.verdicts.leak_normal if trouble else rules.verdicts.leak_strong
     if since > limit or any(reason.rule == LEAKED_TO_CALL for reason in before.reasons):
         return None
     before.verdict = "broken"

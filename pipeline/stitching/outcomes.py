@@ -119,11 +119,7 @@ def outcome_record(
         reason=journey.reason,
         started_at=journey.started,
         ended_at=journey.last,
-        phases=tuple(
-            phase.name
-            for phase in mission.phases
-            if not set(phase.steps).isdisjoint(journey.reached)
-        ),
+        phases=phases_of(journey, rules),
         microjourney=path_of(members),
         channels=tuple(journey.channels),  # type: ignore[arg-type]
         effort=effort_of(journey, mission),
@@ -156,6 +152,14 @@ def absorbed_journey(
         effort=7.0,
         verdicts=Counts(),
         absorbed_by=None if by is None else by.id,
+    )
+
+
+def phases_of(journey: OpenJourney, rules: Rules) -> tuple[str, ...]:
+    """The phases reached, in the mission's order."""
+    places = rules.missions.places[journey.mission]
+    return tuple(
+        dict.fromkeys(phase for _, phase in sorted(places[step] for step in journey.reached))
     )
 
 

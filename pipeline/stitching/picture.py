@@ -131,13 +131,17 @@ def _revise(blamed: Iterable[Interaction], picture: Picture, touched: Touched) -
 
 
 def _unjudge(
-    session: OpenSession, picture: Picture, tail: Iterable[Interaction], touched: Touched
+    session: OpenSession, picture: Picture, tail: Sequence[Interaction], touched: Touched
 ) -> None:
     """Take back the verdicts of a session that was no customer's."""
     blamed = [one for one in tail if one.session == session.serial and one.verdict is not None]
     for one in blamed:
         one.verdict, one.reasons = None, ()
     _revise(blamed, picture, touched)
+    broken = {one.journey for one in tail if one.verdict == "broken"}
+    for serial in {one.journey for one in blamed} - broken - {-1}:
+        if not picture.journeys[serial].ended:
+            journeys.move(picture.journeys[serial], Move.PARDON)
 
 
 def _is_short_call(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:

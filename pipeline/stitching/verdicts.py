@@ -40,6 +40,8 @@ def judge(
     """
     if session.machine or one.source in rules.test_sources:
         return None, ()
+    if one.channel == "survey" and one.hint is None and one.journey < 0:
+        return None, ()  # a question about the relationship judges no interaction
     if not one.signals and one.rating is None and one.channel not in _COUNTING:
         return "functional", ()
     thresholds = rules.verdicts
@@ -55,8 +57,6 @@ def judge(
     if hard or len(soft) > 1:
         _bump(session, _BROKEN)
         return "broken", (*hard, *soft)
-    if one.channel == "survey" and one.hint is None and one.journey < 0:
-        return None, ()  # a question about the relationship judges no interaction
     if answer and one.rating and not soft and not (session.counts or {}).get(_BROKEN):
         return "excellent", (Reason(rule=f"answered_{one.rating[0]}", value=one.rating[1]),)
     return "functional", tuple(soft)

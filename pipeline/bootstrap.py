@@ -1,0 +1,89 @@
+"""Bootstrap: settings become wired objects.
+
+The only place that chooses real things, reads the clock and draws ids.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from listeners.errors import Unavailable
+from listeners.listener import Listener
+from listeners.settings import ListenerSettings
+from listeners.telemetry import Telemetry
+from pipeline.catalogue import files
+from pipeline.runtimes.embedded.driver import EmbeddedRuntime
+from pipeline.runtimes.engine import Engine, StateStore
+from pipeline.stitching.rules import Rules
+from pipeline.telemetry import PipelineTelemetry
+from pipeline.topology import STAGES
+
+
+def now() -> datetime:
+    """The wall clock, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id for a touchpoint whose emitter gave none, nor a time to derive one from."""
+    return str(uuid4())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wired:
+    """Everything that `touchpoints up` runs, not yet started."""
+
+    rules: Rules
+    runtime: EmbeddedRuntime
+    listener: Listener
+    telemetry: Telemetry
+    registry: CollectorRegistry
+
+
+def embedded(
+    directory: Path,
+    catalogue: Path,
+    settings: ListenerSettings,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> Wired:
+    """Listeners and pipeline on one SQLite file.
+
+    Args:
+        directory: Where the file is kept.
+        catalogue: Inventory, missions and rules.
+        settings: The listeners'.
+        clock: The wall clock; tests give their own.
+
+    Raises:
+        CatalogueInvalid: Names every problem of the catalogue.
+    """
+    rules = files.load(catalogue)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    telemetry = Telemetry(registry)
+
+    def unavailable(retry_after: timedelta, reason: str) -> Unavailable:
+        return Unavailable(retry_after=retry_after, reason=reason)
+
+    def engine(stores: Mapping[str, StateStore]) -> Engine:
+        return Engine(stores, rules)
+
+    runtime = EmbeddedRuntime(
+        directory,
+        engine,
+        {stage.name: (stage.encode, stage.decode) for stage in STAGES},
+        clock=clock,
+        unavailable=unavailable,
+        telemetry=PipelineTelemetry(registry),
+    )
+    listener = Listener(settings, runtime, telemetry, clock=clock, new_id=new_id)
+    return Wired(
+        rules=rules, runtime=runtime, listener=listener, telemetry=telemetry, registry=registry
+    )

@@ -1,0 +1,129 @@
+"""Options that several commands share, and the error for a command used wrongly."""
+
+import argparse
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.topics import TOPICS
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = Any
+
+
+WIDTH: Final = 88
+"""Columns of a description; argparse wraps none that has an example below it."""
+
+
+class Misuse(Exception):
+    """The command was given something it cannot take: exit code 2. The text says what."""
+
+
+def command(
+    subparsers: Subparsers, name: str, summary: str, description: str, example: str
+) -> argparse.ArgumentParser:
+    """A parser for one command, whose `--help` ends with an example.
+
+    Args:
+        subparsers: Where `main` collects the commands.
+        name: What the command is called.
+        summary: One line for the list of commands.
+        description: What it does and which exit codes it has.
+        example: Lines that can be typed as they stand.
+    """
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=fill(description, WIDTH),
+        epilog=f"example:\n{indented(example)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def indented(text: str) -> str:
+    """Every line set in by two spaces."""
+    return "".join(f"  {line}\n" for line in text.strip().splitlines())
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """`--data DIR`, read as `arguments.data`."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="the folder of the embedded log and state (default: ./data)",
+    )
+
+
+def add_catalogue(parser: argparse.ArgumentParser) -> None:
+    """`--catalogue DIR`, read as `arguments.catalogue`."""
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        default=Path("seeds"),
+        metavar="DIR",
+        help="inventory, missions and rules (default: seeds)",
+    )
+
+
+def add_port(parser: argparse.ArgumentParser) -> None:
+    """`--port N`, read as `arguments.port`."""
+    parser.add_argument(
+        "--port", type=port, default=8080, help="the listeners' port (default: 8080)"
+    )
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= 65535:
+        message = f"expected a port from 0 to 65535; found {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        message = f"expected a whole number of at least 1; found {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, not negative."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        message = f"expected seconds such as 5 or 0.5; found {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def topic(text: str) -> str:
+    """A topic of the catalogue; suggests the nearest one for any other name."""
+    if text in TOPICS:
+        return text
+    near = get_close_matches(text, TOPICS, n=1, cutoff=0.4)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    message = f"expected one of {', '.join(TOPICS)}; found {text!r}.{hint}"
+    raise argparse.ArgumentTypeError(message)
+
+
+def moment(text: str) -> datetime:
+    """A time in RFC 3339, with its zone; given in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        message = f"expected a time such as 2026-11-20T18:00:00Z; found {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return at.astimezone(UTC)

@@ -1,0 +1,115 @@
+"""`touchpoints replay`: NDJSON touchpoints in, NDJSON results out; no server, no clock."""
+
+import argparse
+import gc
+import gzip
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from listeners import settings
+from listeners.adapters.adapter import Context
+from listeners.adapters.native import adapt_replay_line, replay_context
+from pipeline.catalogue import files
+from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command, topic
+from pipeline.cli.progress import Progress
+from pipeline.replay import results_of
+from pipeline.runtimes.memory import in_memory
+from schemas.errors import ContractViolation
+from schemas.records import Touchpoint
+from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
+
+EXAMPLE = """
+touchpoints replay seeds/journeys/*.jsonl --final --topic journey-outcomes
+"""
+
+REFUSED_SHOWN_MAX = 20
+"""Refused lines that are named one by one; the rest are counted."""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = command(
+        subparsers,
+        "replay",
+        "NDJSON touchpoints in, NDJSON results out; no server",
+        "Replays files of native touchpoints, in the order of their lines, and prints the results. "
+        "The same input and catalogue give the same bytes. At the end event time runs on until "
+        "everything has closed. Exit code 1 if any line was refused; the others are replayed.",
+        EXAMPLE,
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="NDJSON, plain or .gz; - for stdin"
+    )
+    parser.add_argument(
+        "--topic",
+        action="append",
+        type=topic,
+        metavar="TOPIC",
+        help="print this topic; may be repeated (default: sessions, journey-outcomes, verdicts)",
+    )
+    parser.add_argument("--final", action="store_true", help="only each result's last revision")
+    parser.add_argument(
+        "--keep-open", action="store_true", help="leave open what is open when the input ends"
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="whose key hashes personal identifiers"
+    )
+    add_catalogue(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, print, and say what was refused."""
+    for name in arguments.files:
+        if name != "-" and not Path(name).is_file():
+            message = f"expected a file of NDJSON touchpoints; found none at {name}"
+            raise Misuse(message)
+    rules = files.load(arguments.catalogue)
+    context = replay_context(settings.load(arguments.settings))
+    topics = frozenset(arguments.topic or (SESSIONS, JOURNEY_OUTCOMES, VERDICTS))
+    refused: list[str] = []
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # nearly all that is made here lives long or has no cycles
+    write = sys.stdout.buffer.write
+    with Progress("touchpoints replayed") as progress:
+        touchpoints = _touchpoints(arguments.files, context, refused, progress)
+        for line in results_of(
+            touchpoints,
+            in_memory(rules),
+            topics,
+            keep_open=arguments.keep_open,
+            final=arguments.final,
+        ):
+            write(line)
+    for text in refused[:REFUSED_SHOWN_MAX]:
+        print(text, file=sys.stderr)
+    if len(refused) > REFUSED_SHOWN_MAX:
+        print(f"… and {len(refused) - REFUSED_SHOWN_MAX} more lines refused", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _touchpoints(
+    names: list[str], context: Context, refused: list[str], progress: Progress
+) -> Iterator[Touchpoint]:
+    for name in names:
+        with _opened(name) as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    touchpoint = adapt_replay_line(line, context)
+                except ContractViolation as violation:
+                    refused.append(f"{name}:{number}: {violation}")
+                    continue
+                progress.advance()
+                yield touchpoint
+
+
+def _opened(name: str) -> IO[bytes]:
+    if name == "-":
+        return sys.stdin.buffer
+    if name.endswith(".gz"):
+        return cast(IO[bytes], gzip.open(name, "rb"))
+    return Path(name).open("rb")

@@ -1,0 +1,1 @@
+"""The operations port: for people and Prometheus, never for emitters."""

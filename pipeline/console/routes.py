@@ -1,0 +1,95 @@
+"""What the operations port answers: metrics, health, and a page that says what is running.
+
+Read-only and loopback by default. Nothing that an emitter sent is shown here.
+"""
+
+from collections.abc import Callable
+from html import escape
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+Counts = Callable[[], dict[str, int]]
+"""Topic → records appended so far."""
+
+Readiness = Callable[[], tuple[bool, str]]
+"""Whether the pipeline works, and if not, why."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Sent with every page."""
+
+STYLE: Final = """\
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+pre { overflow-x: auto; padding: .8rem; border: 1px solid #8884; border-radius: .4rem; }
+"""
+
+
+def application(
+    registry: CollectorRegistry, counts: Counts, readiness: Readiness, emitters_url: str
+) -> web.Application:
+    """The operations port's routes.
+
+    Args:
+        registry: Whose metrics `/metrics` shows.
+        counts: Records by topic, for the page.
+        readiness: Whether the pipeline works.
+        emitters_url: Where touchpoints are sent, for the page's example.
+    """
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def healthz(_: web.Request) -> web.Response:
+        ready, reason = readiness()
+        status = 200 if ready else 503
+        return web.json_response({"ready": ready, "reason": reason}, status=status)
+
+    async def style(_: web.Request) -> web.Response:
+        return web.Response(text=STYLE, content_type="text/css")
+
+    async def index(_: web.Request) -> web.Response:
+        text = page(counts(), *readiness(), emitters_url)
+        return web.Response(text=text, content_type="text/html", headers=HEADERS)
+
+    routes = web.Application()
+    routes.router.add_get("/", index)
+    routes.router.add_get("/style.css", style)
+    routes.router.add_get("/metrics", metrics)
+    routes.router.add_get("/healthz", healthz)
+    return routes
+
+
+def page(counts: dict[str, int], ready: bool, reason: str, emitters_url: str) -> str:
+    """The page as HTML: state, records by topic, and how to send the first touchpoint."""
+    state = "The pipeline is running." if ready else f"The pipeline is not ready: {escape(reason)}"
+    rows = "".join(
+        f'<tr><td>{escape(topic)}</td><td class="number">{count:,}</td></tr>'
+        for topic, count in counts.items()
+    )
+    body = '{"channel":"web","name":"home","identifiers":{"anonymous_id":"a-1"}}'
+    command = f"curl {emitters_url}/v1/touchpoints -d '{body}'"
+    first = "" if counts.get("touchpoints") else "<p>Nothing has come in yet. Send something:</p>"
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Touchpoints</title>
+<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/style.css"></head>
+<body><h1>Touchpoints</h1><p role="status">{state}</p>
+<table><caption>Records appended so far</caption>
+<thead><tr><th scope="col">Topic</th><th scope="col">Records</th></tr></thead>
+<tbody>{rows}</tbody></table>
+{first}<pre>{escape(command)}
+touchpoints tail verdicts --from-start</pre>
+<p><a href="/metrics">Metrics for Prometheus</a></p></body></html>
+"""

@@ -1,0 +1,103 @@
+"""Claims: what one identifier knows of its owners, and who owns it at a time.
+
+An identifier belongs to the last to have claimed it by then, or, before the first claim, to the
+first: a function of the set of claims, whatever the order in which they came.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from pipeline.stitching.ownership import Owners, owner_at
+from pipeline.stitching.rules import IdentityRules
+from schemas.identifiers import IdentifierClass
+
+CLAIMS_MAX: Final = 64
+"""Claims that one identifier remembers; of more, repeats by the same owner are thinned out."""
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
+    """`anchor` was shown to own the identifier at a time. `origin`: what showed it."""
+
+    at: datetime
+    anchor: str
+    origin: str = ""
+
+
+class IdentifierState(msgspec.Struct, array_like=True, gc=False):
+    """What is known of one identifier.
+
+    Attributes:
+        claims: By the owners it was shown with, sorted.
+        implied: By owners that a device met besides it; they count where nothing else does.
+        told: What other identifiers were told because of this one: (identifier, at) → anchor.
+        held: Identifiers that this one owns, and when each was last claimed.
+        refused: Owners that may not own it, since they own too many.
+        spans: The owner and span of time that other identifiers were last told of.
+        addressed: Whether touchpoints were sent to its own customer.
+        kept: Whether other keys may address its own customer, which therefore has to remember
+            whom to forward to.
+        mixed: Whether different owners ever claimed it.
+    """
+
+    claims: list[Claim] = []
+    implied: list[Claim] = []
+    told: list[Claim] = []
+    held: dict[str, datetime] = {}
+    refused: list[str] = []
+    spans: dict[str, tuple[str, float]] = {}
+    addressed: bool = False
+    kept: bool = False
+    mixed: bool = False
+
+
+def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:
+    """Who owns the identifier at a time; None where it stands for itself."""
+    claims = state.claims
+    if not claims and not state.implied:
+        return None
+    if claims and not state.mixed and not state.refused:
+        return claims[0].anchor
+    return owner_at(timeline(state, rules), at) or None
+
+
+def timeline(state: IdentifierState, rules: IdentityRules) -> Owners:
+    """Who owned the identifier, each from a time on. An empty owner means itself.
+
+    From the moment that too many people share it, a claim holds for a session's length only.
+    """
+    claims = [one for one in state.claims or state.implied if one.anchor not in state.refused]
+    owners: list[tuple[datetime, str]] = []
+    for at, one in enumerate(claims):
+        if not owners or owners[-1][1] != one.anchor:
+            owners.append((one.at, one.anchor))
+        if is_shared(claims[: at + 1], rules):
+            until = one.at + rules.shared_claim
+            if at + 1 == len(claims) or claims[at + 1].at > until:
+                owners.append((until, ""))
+    return tuple(owners)
+
+
+def is_shared(claims: list[Claim], rules: IdentityRules) -> bool:
+    """Whether, as of its last claim, too many people used a device: more than 3 in 30 days (P)."""
+    since = claims[-1].at - rules.shared_window
+    people = {
+        one.anchor for one in claims if one.at >= since and class_of(one.anchor, rules) == "unique"
+    }
+    return len(people) > rules.shared_customers_max
+
+
+def class_of(identifier: str, rules: IdentityRules) -> IdentifierClass:
+    """The class of `type:value`; weak where the type is not known."""
+    return rules.classes.get(identifier.partition(":")[0], IdentifierClass.WEAK)
+
+
+def thin(state: IdentifierState) -> None:
+    """Forget the oldest claim that repeats its neighbours', else the oldest of all."""
+    claims = state.claims
+    for at in range(1, len(claims) - 1):
+        if claims[at - 1].anchor == claims[at].anchor == claims[at + 1].anchor:
+            del claims[at]
+            return
+    del claims[0]

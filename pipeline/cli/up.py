@@ -88,7 +88,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         url = f"http://{arguments.host}:{emitters}"
 
         def counts() -> dict[str, int]:
-            return {topic: wired.runtime.latest_offset(topic) for topic in TOPICS}
+            return {topic: wired.runtime.latest_offset(topic) + 1 for topic in TOPICS}
 
         operations = await _listen(
             stack,

@@ -1,0 +1,71 @@
+"""What can go wrong with a runtime and is for a person to mend.
+
+PipelineError
+└── RuntimeFault
+    ├── AlreadyRunning       another process holds the folder
+    ├── StorageUnreadable    the file is not ours, of another version, damaged, or not there
+    └── StorageFailed        the disk can no longer be believed; the engine has stopped
+"""
+
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+
+class RuntimeFault(PipelineError):
+    """A runtime cannot start or cannot go on. The message says what a person is to do."""
+
+
+class AlreadyRunning(RuntimeFault):
+    """Another process holds the folder; two at once would write over each other.
+
+    Attributes:
+        directory: The folder.
+        pid: The other process; None where its lock file does not say.
+    """
+
+    def __init__(self, *, directory: Path, pid: int | None) -> None:
+        self.directory = directory
+        self.pid = pid
+        who = f"process {pid}" if pid is not None else "another process"
+        super().__init__(
+            f"{directory} is in use by {who}. Stop that process, or give this one a folder of its "
+            "own with --data. Reading (touchpoints tail, export, console) works beside it."
+        )
+
+
+class StorageUnreadable(RuntimeFault):
+    """The file cannot be used as it is; nothing in it was changed.
+
+    Attributes:
+        path: The file.
+        expected: What it should be, in words.
+        found: What it is, in words.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, *, path: Path, expected: str, found: str, remedy: str) -> None:
+        self.path = path
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+        super().__init__(
+            f"{path}: expected {expected}; found {found}. Nothing was changed. {remedy}"
+        )
+
+
+class StorageFailed(RuntimeFault):
+    """The disk failed in a way after which nothing written can be believed.
+
+    Attributes:
+        path: The file.
+        found: What the disk answered.
+    """
+
+    def __init__(self, *, path: Path, found: str) -> None:
+        self.path = path
+        self.found = found
+        super().__init__(
+            f"{path}: {found}. Nothing more is accepted, and all that was acknowledged before is "
+            "kept. Check the disk, then start again."
+        )

@@ -1,0 +1,187 @@
+"""What the pipeline says about itself: every metric's name, and the log line that goes with it.
+
+One call says once what happened; it counts and, where a person should know, logs. Labels come from
+closed sets, or are capped: what exceeds the cap is counted under `other`.
+
+Log levels: WARNING is odd but loses nothing; ERROR is for a person to act on.
+"""
+
+import logging
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from pipeline.stitching.change import Message
+from schemas.records import Alert, JourneyOutcome, Session, Verdict
+
+MISSIONS_MAX: Final = 200
+"""Missions with a label of their own; journeys of further ones are counted under `other`."""
+
+_logger: Final = logging.getLogger("touchpoints.pipeline")
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_RECORDS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+class PipelineTelemetry:
+    """The pipeline's metrics, in a registry of the caller's choice; one object a process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"touchpoints_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"touchpoints_{name}", text, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"touchpoints_{name}", text, buckets=buckets, registry=registry)
+
+        self._appended = counter("appended", "Records made durable, by topic", "topic")
+        self._processed = counter("processed", "Touchpoints the stages have taken in")
+        self._failed = counter(
+            "processing_failed", "Touchpoints a stage failed on; see dead-letters", "stage"
+        )
+        self._ticks_failed = counter("ticks_failed", "Calls of the clock a stage failed on")
+        self._refused = counter("publications_refused", "Publications not accepted", "reason")
+        self._removed = counter("removed", "Records retention or compaction took", "topic")
+        self._sessions = counter("sessions_closed", "Sessions closed, first time", "channel")
+        self._journeys = counter(
+            "journeys_ended", "Journeys ended, first time", "mission", "outcome"
+        )
+        self._verdicts = counter("verdicts", "Verdicts given, first time", "verdict")
+        self._revised = counter("revised", "Results corrected by a later revision", "topic")
+        self._alerts = counter("alerts", "Alerts that changed", "state")
+        self._backlog = gauge("backlog_records", "Durable touchpoints not yet processed")
+        self._lag = gauge("stitching_lag_seconds", "Age of the oldest touchpoint not yet processed")
+        self._committed_at = gauge("last_commit_timestamp_seconds", "When a commit last returned")
+        self._processed_at = gauge(
+            "last_processed_timestamp_seconds", "When a touchpoint was last processed"
+        )
+        self._ready = gauge("pipeline_ready", "1 where a publish would be accepted")
+        self._commit_seconds = histogram("commit_seconds", "Write and fsync of a cycle", _SECONDS)
+        self._cycle_seconds = histogram("cycle_seconds", "A whole cycle", _SECONDS)
+        self._cycle_records = histogram(
+            "cycle_records", "Records published that one fsync served", _RECORDS
+        )
+        self._missions: set[str] = set()
+        self._last_tick_failure = ""
+
+    def started(self, where: str, backlog: int) -> None:
+        """The runtime accepts records."""
+        self._ready.set(1)
+        _logger.info("pipeline started in %s; %d touchpoints to process", where, backlog)
+
+    def stopped(self) -> None:
+        """The runtime has let go, all that was accepted being durable."""
+        self._ready.set(0)
+        _logger.info("pipeline stopped")
+
+    def cycle_committed(
+        self,
+        *,
+        appended: Mapping[str, int],
+        published: int,
+        processed: int,
+        now: datetime,
+        seconds: float,
+        commit_seconds: float,
+    ) -> None:
+        """One transaction became durable."""
+        for topic, count in appended.items():
+            self._appended.labels(topic).inc(count)
+        self._committed_at.set(now.timestamp())
+        self._cycle_seconds.observe(seconds)
+        self._commit_seconds.observe(commit_seconds)
+        if published:
+            self._cycle_records.observe(published)
+        if processed:
+            self._processed.inc(processed)
+            self._processed_at.set(now.timestamp())
+
+    def results_published(self, messages: Iterable[Message]) -> None:
+        """Results became durable; what they say is counted."""
+        tally: Tally[tuple[Counter, tuple[str, ...]]] = Tally()
+        for message in messages:
+            record = message.record
+            if isinstance(record, Alert):
+                tally[self._alerts, (record.state,)] += 1
+            elif isinstance(record, Session | JourneyOutcome | Verdict):
+                if record.revision > 1:
+                    tally[self._revised, (message.topic,)] += 1
+                if isinstance(record, Verdict):
+                    if record.revision == 1 and record.verdict is not None:
+                        tally[self._verdicts, (record.verdict,)] += 1
+                elif isinstance(record, JourneyOutcome):
+                    if record.revision == 1:
+                        key = (self._mission(record.mission), record.outcome)
+                        tally[self._journeys, key] += 1
+                elif record.state == "closed":
+                    tally[self._sessions, (record.channel,)] += 1
+        for (metric, labels), count in tally.items():
+            metric.labels(*labels).inc(count)
+
+    def backlog_is(self, records: int, oldest_at: datetime | None, now: datetime) -> None:
+        """How much is durable but not yet processed, and since when."""
+        self._backlog.set(records)
+        self._lag.set(max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0)
+
+    def publication_refused(self, reason: str) -> None:
+        """A publication was not accepted: `queue_full`, `disk_full`, `stopping`, `failed`."""
+        self._refused.labels(reason).inc()
+
+    def processing_failed(self, stage: str, offset: int, error: BaseException) -> None:
+        """A stage failed on one touchpoint, which went to `dead-letters`; the rest flows."""
+        self._failed.labels(stage).inc()
+        _logger.error(
+            "stage %s failed on the touchpoint at offset %d, which is now in dead-letters",
+            stage,
+            offset,
+            exc_info=error,
+        )
+
+    def tick_failed(self, stage: str, error: BaseException) -> None:
+        """A stage failed when told the time; counted each time, logged when it is another fault."""
+        self._ticks_failed.inc()
+        failure = f"{stage}: {type(error).__name__}: {error}"
+        if failure != self._last_tick_failure:
+            self._last_tick_failure = failure
+            _logger.error("stage %s failed when told the time", stage, exc_info=error)
+
+    def processing_halted(self, failures: int) -> None:
+        """Nearly everything fails: the fault is the program's, not the records'."""
+        _logger.error(
+            "the stages failed on %d touchpoints in a row and are halted; touchpoints are still "
+            "accepted and will be processed after a restart with the fault mended",
+            failures,
+        )
+
+    def disk_full(self, error: BaseException) -> None:
+        """The disk takes no more. Nothing is acknowledged until it does."""
+        self._ready.set(0)
+        _logger.error("the disk takes no more (%s); publications are refused until it does", error)
+
+    def disk_has_space(self) -> None:
+        """The disk takes records again."""
+        self._ready.set(1)
+        _logger.warning("the disk takes records again")
+
+    def failed(self, error: BaseException) -> None:
+        """The engine has stopped for good."""
+        self._ready.set(0)
+        _logger.error("the pipeline has stopped: %s", error, exc_info=error)
+
+    def records_removed(self, topic: str, count: int) -> None:
+        """Retention or compaction took records of a topic."""
+        if count:
+            self._removed.labels(topic).inc(count)
+
+    def _mission(self, mission: str) -> str:
+        if mission in self._missions:
+            return mission
+        if len(self._missions) >= MISSIONS_MAX:
+            return "other"
+        self._missions.add(mission)
+        return mission

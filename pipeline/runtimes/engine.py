@@ -123,29 +123,27 @@ class Engine:
         self._known = msgspec.msgpack.decode(snapshot, type=Snapshot)
 
     def _send(self, messages: list[Message]) -> None:
+        readers, outbox = self._readers, self.outbox
         for message in messages:
-            self.outbox.append(message)
-            if message.topic in self._readers:
+            outbox.append(message)
+            if message.topic in readers:
                 self._drive(message)
 
     def _drive(self, message: Message) -> None:
-        """Take a message, and in order of sending all that it causes, through the stages."""
-        readers, outbox, rules = self._readers, self.outbox, self._rules
-        watermark = self._known.watermark.at
-        queue = [message]
-        for message in queue:  # it grows while it is walked
-            key = message.key
-            stage, store = readers[message.topic]
-            change = stage.step(store.get(key), key, message, watermark, rules)
-            state = change.state
-            if state is None:
-                store.delete(key)
-            else:
-                store.put(key, state, stage.due_at(state, rules))
-            for sent in change.results:
-                outbox.append(sent)
-                if sent.topic in readers:
-                    queue.append(sent)
+        """Take a message, and depth first all that it causes, through the stages.
+
+        So what an identity tells customers to hand over is there before the touchpoint that
+        showed it, and comes in order.
+        """
+        stage, store = self._readers[message.topic]
+        key, rules = message.key, self._rules
+        change = stage.step(store.get(key), key, message, self._known.watermark.at, rules)
+        state = change.state
+        if state is None:
+            store.delete(key)
+        else:
+            store.put(key, state, stage.due_at(state, rules))
+        self._send(change.results)
 
     def _keep(self, stage: Stage, store: StateStore, key: str, state: Any) -> None:
         if state is None:

@@ -19,6 +19,7 @@ from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.ownership import Owners, differences, owner_at
 from pipeline.stitching.picture import Picture, Touched, fold, pass_time, step
 from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import OpenSession
 from schemas.controls import Control, Handover, Interaction, Recall, Reroute
 from schemas.records import IdentityChange, Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES
@@ -95,16 +96,23 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or _spoke_too_soon(state, one, rules):
             return unite(state, [one], rules)
+    return Change(state, _append(state, [one], rules))
+
+
+def _append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[Message]:
+    """The short path: interactions that are later than all others, in order."""
     state.catalogue = rules.fingerprint
-    tail.append(one)
+    tail, picture = state.tail, state.picture
     touched = Touched()
-    step(state.picture, tail, one, rules, touched)
-    if state.until is not None and one.at < state.until:
-        pass_time(state.picture, tail, state.until, rules, touched)
-    results = revisions.publish_touched(state.customer, state.picture, tail, touched, rules)
+    for one in ones:
+        tail.append(one)
+        step(picture, tail, one, rules, touched)
+    if state.until is not None and ones[-1].at < state.until:
+        pass_time(picture, tail, state.until, rules, touched)
+    results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
     if len(tail) >= state.looked:
         _seal(state, rules)
-    return Change(state, results)
+    return results
 
 
 def _spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool:
@@ -121,9 +129,17 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
     """Take the union with a set of interactions and fold again; publish what differs."""
     known = {one.id for one in state.tail}
     fresh = {one.id: one for one in arrivals if one.id not in known}
-    if not fresh and state.catalogue == rules.fingerprint:
+    same_catalogue = state.catalogue == rules.fingerprint or not state.tail
+    if not fresh and same_catalogue:
         return Change(state, [])
-    return _refold(state, rules, [*state.tail, *fresh.values()])
+    ones = sorted(fresh.values(), key=order_of)
+    later = not state.tail or order_of(ones[0]) > order_of(state.tail[-1])
+    if same_catalogue and later and not _spoke_too_soon(state, ones[0], rules):
+        results = _append(state, ones, rules)
+        picture, tail = state.picture, state.tail
+        results += revisions.publish_taken_over(state.customer, picture, tail, ones, rules)
+        return Change(state, results)
+    return _refold(state, rules, [*state.tail, *ones])
 
 
 def expire(
@@ -150,18 +166,19 @@ def expire(
 def due_at(state: CustomerState, rules: Rules) -> datetime | None:
     """When `expire` is next worth calling: at the first silence to run out, then at sealing."""
     due: datetime | None = None
-    for session in state.picture.sessions:
-        if not session.closed:
-            at = session.last + session.gap
-            if due is None or at < due:
-                due = at
-    for journey in state.picture.journeys:
-        if not journey.ended:
-            at = journey.last + rules.missions.patience_of(journey.mission)
-            if due is None or at < due:
-                due = at
+    picture = state.picture
+    for serial in picture.open:
+        session = picture.sessions[serial]
+        at = session.last + session.gap
+        if due is None or at < due:
+            due = at
+    for serial in picture.walked:
+        journey = picture.journeys[serial]
+        at = journey.last + rules.missions.patience_of(journey.mission)
+        if due is None or at < due:
+            due = at
     if due is None and state.tail:
-        return _settled_at(state, rules)
+        return _settled_at(picture, rules)
     return due
 
 
@@ -171,7 +188,7 @@ def is_too_late(
     """Whether a touchpoint of this time can no longer correct anything.
 
     The window is 24 h behind the watermark; a journey that reaches further back, and is open or
-    ended no longer ago than its mission's patience, keeps it open from its start on.
+    ended within the window and its mission's patience, keeps it open from its start on.
     """
     if state is not None and state.sealed is not None and at < state.sealed:
         return True
@@ -180,7 +197,7 @@ def is_too_late(
     if state is None:
         return True
     return not any(
-        journey.started <= at and not _is_settled(journey, until, rules)
+        journey.started <= at and until <= _journey_settled_at(journey, rules)
         for journey in state.picture.journeys
     )
 
@@ -230,7 +247,10 @@ def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[Custome
 
 
 def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerState]:
-    """Hand over what came by an identifier in an interval; forwarded where it was passed on."""
+    """Hand over what came by an identifier in an interval; forwarded where it was passed on.
+
+    What is here rightly already is from now on known to have come by that identifier alone.
+    """
     leaving = [
         one
         for one in state.tail
@@ -238,12 +258,12 @@ def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerS
         and (told.start is None or one.at >= told.start)
         and (told.until is None or one.at < told.until)
     ]
-    elsewhere = {owner for _, owner in state.owners} - {state.customer, told.to}
-    forwarded = [Message(CUSTOMER_TOUCHPOINTS, owner, told) for owner in sorted(elsewhere)]
-    if told.to == state.customer:
-        return Change(state, list(forwarded))
     for one in leaving:
         one.path = one.path[: one.path.index(told.identifier) + 1]
+    elsewhere = {owner for _, owner in state.owners} - {state.customer}
+    forwarded = [Message(CUSTOMER_TOUCHPOINTS, owner, told) for owner in sorted(elsewhere)]
+    if told.to == state.customer:
+        return Change(state, forwarded)
     change = _give(state, {told.to: leaving} if leaving else {}, rules)
     return Change(change.state, [*forwarded, *change.results])
 
@@ -330,38 +350,44 @@ def _fold_again(
     return Change(state, results)
 
 
-def _is_settled(journey: OpenJourney, until: datetime, rules: Rules) -> bool:
-    window = max(rules.revision_window, rules.missions.patience_of(journey.mission))
-    return journey.ended and until - journey.last > window
+def _session_settled_at(session: OpenSession, rules: Rules) -> datetime:
+    """Until when a touchpoint inside the window may still join a session."""
+    joinable = session.last + session.gap
+    if session.honoured:
+        joinable = max(joinable, session.started + session.length_max)
+    return joinable + rules.revision_window
 
 
-def _settled_at(state: CustomerState, rules: Rules) -> datetime:
+def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
+    """Until when a touchpoint inside the window may still join a journey."""
+    return journey.last + rules.missions.patience_of(journey.mission) + rules.revision_window
+
+
+def _settled_at(picture: Picture, rules: Rules) -> datetime:
     """When nothing of a quiet customer can change any more."""
-    window = rules.revision_window
-    at = state.tail[-1].at + window
-    for journey in state.picture.journeys:
-        patience = max(window, rules.missions.patience_of(journey.mission))
-        at = max(at, journey.last + patience)
+    at = max(_session_settled_at(session, rules) for session in picture.sessions)
+    for journey in picture.journeys:
+        at = max(at, _journey_settled_at(journey, rules))
     return at + timedelta(microseconds=1)
 
 
 def _seal(state: CustomerState, rules: Rules) -> None:
     """Let go of interactions that can no longer change: before a point that nothing spans."""
-    tail, until = state.tail, state.until
+    tail, until, picture = state.tail, state.until, state.picture
     if until is not None and tail and tail[0].at < until - rules.revision_window:
-        if due_at(state, rules) == _settled_at(state, rules) <= until:
+        if not picture.open and not picture.walked and _settled_at(picture, rules) <= until:
             state.tail, state.picture, state.looked = [], Picture(), _SEAL_FROM
             return
         cut = until - rules.revision_window
-        picture = state.picture
+        spans = []
         for session in picture.sessions:
-            if session.started < cut and not session.closed:
+            spans.append((session.started, session.last))
+            if session.started < cut and until <= _session_settled_at(session, rules):
                 cut = session.started
         for journey in picture.journeys:
-            if journey.started < cut and not _is_settled(journey, until, rules):
+            spans.append((journey.started, journey.last))
+            if journey.started < cut and until <= _journey_settled_at(journey, rules):
                 cut = journey.started
-        spans = [(s.started, s.last) for s in picture.sessions]
-        spans += [(j.started, j.last) for j in picture.journeys]
         for started, last in sorted(spans, key=lambda span: span[1], reverse=True):
             if started < cut <= last:
                 cut = started

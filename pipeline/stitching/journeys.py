@@ -130,9 +130,15 @@ def move(journey: OpenJourney, made: Move) -> None:
 
 
 def attribute(
-    journeys: list[OpenJourney], one: Interaction, missions: Missions
+    journeys: list[OpenJourney], walked: list[int], one: Interaction, missions: Missions
 ) -> OpenJourney | None:
     """The journey an interaction belongs to, begun by it where it begins one; None for no mission.
+
+    Args:
+        journeys: The customer's; one that is begun is appended.
+        walked: Serial numbers of those that have not ended, likewise.
+        one: The interaction, its touchpoint known.
+        missions: All of them.
 
     In this order: the mission its intent names; the open journey that expects its touchpoint, the
     one whose next step it is before others, then the one active last; a mission it starts; the
@@ -142,9 +148,8 @@ def attribute(
     named = missions.by_intent.get(one.intent) if one.intent is not None else None
     chosen = latest = None
     chosen_is_next = False
-    for journey in journeys:
-        if journey.stand is not OPEN and journey.stand is not MARRED:
-            continue
+    for serial in walked:
+        journey = journeys[serial]
         if named is not None:
             if journey.mission == named:
                 return journey
@@ -161,16 +166,18 @@ def attribute(
             ):
                 chosen, chosen_is_next = journey, is_next
     if named is not None:
-        return _begin(journeys, one, named)
+        return _begin(journeys, walked, one, named)
     if chosen is not None:
         return chosen
     starts = missions.started_by.get(touchpoint)
     if starts is not None:
-        return _begin(journeys, one, starts[0])
+        return _begin(journeys, walked, one, starts[0])
     return latest
 
 
-def _begin(journeys: list[OpenJourney], one: Interaction, mission: str) -> OpenJourney:
+def _begin(
+    journeys: list[OpenJourney], walked: list[int], one: Interaction, mission: str
+) -> OpenJourney:
     journey = OpenJourney(
         serial=len(journeys),
         id=journey_of(mission, one.id),
@@ -180,6 +187,7 @@ def _begin(journeys: list[OpenJourney], one: Interaction, mission: str) -> OpenJ
         last=one.at,
     )
     journeys.append(journey)
+    walked.append(journey.serial)
     return journey
 
 

@@ -4,7 +4,10 @@ Also what only a whole path can tell: effort, moments of truth, and where the mi
 Revisions are given by `revisions`; here every record is built with the revision it is told.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from pipeline.stitching import ids
@@ -25,6 +28,8 @@ from schemas.records import (
 
 EFFORT_DIVISOR: Final = 3.0
 """Load that costs one point of the CES scale (P); to be refitted where asked CES exists."""
+
+_at: Final = attrgetter("at")
 
 TIME_MULTIPLES_MAX: Final = 5
 """Multiples of the objective's time that count at most (P)."""
@@ -67,7 +72,8 @@ def session_record(
     session: OpenSession, revision: int, customer: str, tail: Sequence[Interaction]
 ) -> Session:
     """The session as it stands, open or closed."""
-    members = [one for one in tail if one.session == session.serial]
+    serial = session.serial
+    members = [one for one in since(tail, session.started) if one.session == serial]
     return Session(
         session_id=session.id,
         revision=revision,
@@ -105,7 +111,8 @@ def outcome_record(
 ) -> JourneyOutcome:
     """The journey's outcome; `open` while it has none."""
     mission = rules.missions.all[journey.mission]
-    members = [one for one in tail if one.journey == journey.serial]
+    serial = journey.serial
+    members = [one for one in since(tail, journey.started) if one.journey == serial]
     outcome: Outcome = "open"
     if journey.ended:
         outcome = journey.stand.value  # type: ignore[assignment]
@@ -153,6 +160,13 @@ def absorbed_journey(
         verdicts=Counts(),
         absorbed_by=None if by is None else by.id,
     )
+
+
+def since(tail: Sequence[Interaction], start: datetime) -> Sequence[Interaction]:
+    """The sorted interactions from a time on: what began then looks no further back."""
+    if not tail or tail[0].at >= start:
+        return tail
+    return tail[bisect_left(tail, start, key=_at) :]
 
 
 def phases_of(journey: OpenJourney, rules: Rules) -> tuple[str, ...]:

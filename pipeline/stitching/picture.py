@@ -18,10 +18,18 @@ from schemas.controls import Interaction
 
 
 class Picture(msgspec.Struct, array_like=True, gc=False):
-    """What was derived from a customer's interactions so far, serial numbers being indexes."""
+    """What was derived from a customer's interactions so far, serial numbers being indexes.
+
+    Attributes:
+        sessions, journeys: In the order in which they were opened.
+        open: Serial numbers of the sessions that are not closed.
+        walked: Serial numbers of the journeys that have not ended.
+    """
 
     sessions: list[OpenSession] = []
     journeys: list[OpenJourney] = []
+    open: list[int] = []
+    walked: list[int] = []
 
 
 class Touched:
@@ -64,9 +72,11 @@ def step(
     """Take one more interaction; `tail` ends with it, and it is the latest."""
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
+    if fresh:
+        picture.open.append(session.serial)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
-    journey = journeys.attribute(picture.journeys, one, missions) if missions.all else None
+    journey = journeys.attribute(picture.journeys, picture.walked, one, missions)
     progressed = journey is not None and journey.place >= 0
     if journey is not None:
         journeys.walk(journey, one, missions)
@@ -86,9 +96,11 @@ def step(
         if journeys.conclude(journey, one, missions.all[journey.mission]):
             if journey.stand is journeys.FRUSTRATED:
                 _revise(journeys.blame_unreached(journey, tail), picture, touched)
+            picture.walked.remove(journey.serial)
             touched.journeys.append(journey)
     if session.ended:
         session.closed = True
+        picture.open.remove(session.serial)
         if _is_short_call(session, tail, rules):
             _unjudge(session, picture, tail, touched)
         fresh = True
@@ -104,19 +116,21 @@ def pass_time(
     touched: Touched,
 ) -> None:
     """Close what was silent for too long by then: sessions by gap, journeys by patience."""
-    for session in picture.sessions:
-        if not session.closed and until - session.last > session.gap:
+    for serial in tuple(picture.open):
+        session = picture.sessions[serial]
+        if until - session.last > session.gap:
             session.closed = True
+            picture.open.remove(serial)
             touched.sessions.append(session)
-    for journey in picture.journeys:
-        if journey.ended:
-            continue
+    for serial in tuple(picture.walked):
+        journey = picture.journeys[serial]
         if until - journey.last > rules.missions.all[journey.mission].patience:
             blamed = journeys.blame_unreached(journey, tail)
             if blamed:
                 _revise(blamed, picture, touched)
                 journeys.move(journey, Move.BREAK)
             journeys.move(journey, Move.SILENCE)
+            picture.walked.remove(serial)
             touched.journeys.append(journey)
 
 

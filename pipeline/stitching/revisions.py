@@ -109,6 +109,29 @@ def publish_changed(
     return results
 
 
+def publish_taken_over(
+    customer: str,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    arrivals: Sequence[Interaction],
+    rules: Rules,
+) -> list[Message]:
+    """What arrivals that had published results elsewhere leave to say, beside what they touched.
+
+    A session or journey that goes on here as part of another gets its last word; one that was
+    said to have ended, and has not, is said to be open.
+    """
+    if all(one.stamps is None for one in arrivals):
+        return []
+    reopened = {
+        one.journey: picture.journeys[one.journey]
+        for one in arrivals
+        if one.journey in picture.walked and picture.journeys[one.journey].live
+    }
+    results = [_outcome(customer, journey, tail, rules) for journey in reopened.values()]
+    return results + _last_words(customer, picture, arrivals)
+
+
 def _last_words(customer: str, picture: Picture, tail: Sequence[Interaction]) -> list[Message]:
     """Stamps that no live result carries on: each result is absorbed, once."""
     results: list[Message] = []

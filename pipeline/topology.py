@@ -14,12 +14,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline.stitching import customer, identity
+from pipeline.stitching import customer, handovers, identity
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
-from pipeline.stitching.customer import CustomerState
 from pipeline.stitching.ids import dead_letter_of
+from pipeline.stitching.kept import CustomerState, interaction_of
 from pipeline.stitching.rules import Rules
+from pipeline.stitching.sealing import is_too_late
 from pipeline.stitching.signals import IDENTITY_ONLY
 from schemas.codec import encode
 from schemas.controls import Control
@@ -92,16 +93,16 @@ def stitch(
     """What the touchpoint means. `pipeline.stitching.customer`."""
     record = message.record
     if isinstance(record, Control):
-        received = customer.receive(state or CustomerState(key), record, rules)
+        received = handovers.receive(state or CustomerState(key), record, rules)
         kept = received.state
-        return Change(kept if kept.tail or kept.owners else None, received.results)
+        return Change(kept if kept.tail or kept.owners or kept.base else None, received.results)
     assert isinstance(record, Touchpoint)
     if IDENTITY_ONLY in record.signals:
         return Change(state, [])  # it has told identify all it has to tell
-    if customer.is_too_late(state, record.occurred_at, watermark, rules):
+    if is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
     device, path = message.route or identity.route_of(key, record, rules.identity)
-    one = customer.interaction_of(record, device, path)
+    one = interaction_of(record, device, path)
     return customer.observe(state or CustomerState(key), one, rules)
 
 

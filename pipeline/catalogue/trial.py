@@ -7,8 +7,8 @@ from pipeline.catalogue.examples import Example
 from pipeline.errors import Problem
 from pipeline.stitching import customer
 from pipeline.stitching.change import Message
-from pipeline.stitching.customer import CustomerState, interaction_of
 from pipeline.stitching.ids import customer_of
+from pipeline.stitching.kept import CustomerState, interaction_of
 from pipeline.stitching.rules import Rules
 from schemas.records import JourneyOutcome, Verdict
 
@@ -59,8 +59,9 @@ def _results_of(example: Example, rules: Rules) -> list[Message]:
         who = f"user_id:{touchpoint.identifiers['user_id']}"
         state = states.get(who) or CustomerState(customer_of(who))
         one = interaction_of(touchpoint, who, (who,))
-        states[who], results = customer.observe(state, one, rules)
-        messages += results
+        change = customer.observe(state, one, rules)
+        states[who] = change.state
+        messages += change.results
     until = END_OF_TIME
     if example.until is not None:
         until = example.touchpoints[-1].occurred_at + example.until

@@ -28,9 +28,10 @@ def add(subparsers: options.Subparsers) -> None:
         "tail",
         SUMMARY,
         "Print the values of a topic as NDJSON, those still to come unless told otherwise, until "
-        "interrupted. Exit code 0 when --count or --timeout is reached.",
+        "interrupted. Exit code 0 when --count or --timeout is reached; what is there already is "
+        "printed whole before that.",
         "touchpoints tail verdicts\n"
-        "touchpoints tail journey-outcomes --from-start --count 10 --timeout 5 | jq .outcome",
+        "touchpoints tail journey-outcomes --from-start --timeout 0 | jq .outcome",
     )
     parser.add_argument("topic", type=options.topic, metavar="TOPIC", help="`topics show` has them")
     parser.add_argument("--from-start", action="store_true", help="what is there already, too")
@@ -62,8 +63,9 @@ def batches(
 ) -> Iterator[list[bytes]]:
     """Values from an offset on, as they come; ends after `count` of them or `timeout` seconds.
 
-    What is already in the log is given even with a timeout of 0, as far as one batch goes.
+    What is in the log already is given whole, however short the timeout: with 0 that and no more.
     """
+    there = reader.latest_offset(topic)
     ends = None if timeout is None else time.monotonic() + timeout
     left = count
     while left is None or left > 0:
@@ -72,7 +74,7 @@ def batches(
             first = records[-1].offset + 1
             left = None if left is None else left - len(records)
             yield [record.value for record in records]
-        if ends is not None and time.monotonic() >= ends:
+        if ends is not None and time.monotonic() >= ends and (not records or first > there):
             return
         if not records:
             time.sleep(POLL.total_seconds())

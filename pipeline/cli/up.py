@@ -6,8 +6,9 @@ import gc
 import logging
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
@@ -30,6 +31,9 @@ touchpoints up --data ./data --port 8080
 curl localhost:8080/v1/touchpoints \\
   -d '{"channel": "web", "name": "home", "identifiers": {"user_id": "u-1"}}'
 """
+
+FAILURE_POLL: Final = 0.5
+"""Seconds between two looks at whether the pipeline still works."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -62,11 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def serve(arguments: argparse.Namespace) -> int:
-    """Start everything, wait for a signal, stop everything.
+    """Start everything, wait for a signal or for the pipeline to fail, stop everything.
 
     Raises:
         CatalogueInvalid, SettingsInvalid, RuntimeFault: What is wrong, before anything listens.
         Misuse: A port is in use.
+        StorageFailed: What stopped the pipeline for good; by then nothing listens any more.
     """
     chosen = settings.load(arguments.settings)
     notice = settings.check_address(chosen, arguments.host)
@@ -104,8 +109,13 @@ async def serve(arguments: argparse.Namespace) -> int:
         print(f"touchpoints: data in {arguments.data.resolve()}, Ctrl-C stops", flush=True)
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        await stopped.wait()
+        while not stopped.is_set() and wired.runtime.failure is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAILURE_POLL):
+                    await stopped.wait()
         print("touchpoints: stopping", flush=True)
+    if wired.runtime.failure is not None:
+        raise wired.runtime.failure
     return 0
 
 
@@ -118,13 +128,7 @@ async def _listen(
     chosen: settings.ListenerSettings,
 ) -> int:
     """Serve an application until the stack unwinds; gives the port it got."""
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        handler_cancellation=False,
-        keepalive_timeout=chosen.keep_alive.total_seconds(),
-        shutdown_timeout=5.0,
-    )
+    runner = routes.runner(application, chosen)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, number)

@@ -15,6 +15,7 @@ import msgspec
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import Carried
 from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
 from pipeline.stitching.verdicts import LEAKED_TO_CALL, STEP_NOT_REACHED
 from schemas.controls import Interaction
@@ -94,6 +95,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         channels: In order of first use.
         load: What the path cost the customer so far, see `outcomes.effort_of`.
         misses: Fallbacks and no-matches so far.
+        carried: Path and verdicts of members that are no longer kept.
     """
 
     serial: int
@@ -114,6 +116,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     step: str = ""
     load: float = 0.0
     misses: int = 0
+    carried: Carried | None = None
 
     @property
     def ended(self) -> bool:

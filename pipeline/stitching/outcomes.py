@@ -15,7 +15,7 @@ from pipeline.stitching.inventory import OTHER
 from pipeline.stitching.journeys import OpenJourney, Stand
 from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.sessions import OpenSession
+from pipeline.stitching.sessions import Carried, OpenSession
 from schemas.controls import Interaction
 from schemas.records import (
     MICROJOURNEY_LENGTH_MAX,
@@ -83,8 +83,8 @@ def session_record(
         started_at=session.started,
         ended_at=session.last,
         count=session.count,
-        microjourney=path_of(members),
-        verdicts=counts_of(members),
+        microjourney=path_of(members, session.carried),
+        verdicts=counts_of(members, session.carried),
         machine=session.machine,
     )
 
@@ -127,10 +127,10 @@ def outcome_record(
         started_at=journey.started,
         ended_at=journey.last,
         phases=phases_of(journey, rules),
-        microjourney=path_of(members),
+        microjourney=path_of(members, journey.carried),
         channels=tuple(journey.channels),  # type: ignore[arg-type]
         effort=effort_of(journey, mission),
-        verdicts=counts_of(members),
+        verdicts=counts_of(members, journey.carried),
         moments_of_truth=tuple(
             dict.fromkeys(one.touchpoint for one in members if one.touchpoint in moments)
         ),
@@ -205,18 +205,21 @@ def broke_at(members: Iterable[Interaction], rules: Rules) -> str | None:
     return named[-1] if named else None
 
 
-def path_of(members: Iterable[Interaction]) -> tuple[str, ...]:
+def path_of(members: Iterable[Interaction], carried: Carried | None = None) -> tuple[str, ...]:
     """The path as touchpoints of the inventory, neighbours that repeat once."""
-    path: list[str] = []
+    path: list[str] = [] if carried is None else list(carried.path)
     for one in members:
         if not path or path[-1] != one.touchpoint:
             path.append(one.touchpoint)
     return tuple(path[:MICROJOURNEY_LENGTH_MAX])
 
 
-def counts_of(members: Iterable[Interaction]) -> Counts:
+def counts_of(members: Iterable[Interaction], carried: Carried | None = None) -> Counts:
     """How many of them were judged what."""
     broken = functional = excellent = 0
+    if carried is not None:
+        before = carried.counts
+        broken, functional, excellent = before.broken, before.functional, before.excellent
     for one in members:
         if one.verdict == "functional":
             functional += 1
@@ -225,3 +228,11 @@ def counts_of(members: Iterable[Interaction]) -> Counts:
         elif one.verdict == "excellent":
             excellent += 1
     return Counts(broken=broken, functional=functional, excellent=excellent)
+
+
+def carried_by(
+    before: Carried | None, gone: Iterable[Interaction], of: str, serial: int
+) -> Carried:
+    """What interactions that are let go of leave to the session or journey that goes on."""
+    members = [one for one in gone if getattr(one, of) == serial]
+    return Carried(path_of(members, before), counts_of(members, before))

@@ -5,12 +5,13 @@ revisions onto the interactions that opened the results, so that they survive a 
 travel with the interactions when these are handed to another customer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pipeline.stitching import outcomes
 from pipeline.stitching.change import Message
 from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.kept import CustomerState
 from pipeline.stitching.picture import Picture, Touched
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import SESSION_STAMP, OpenSession
@@ -57,17 +58,27 @@ def before(customer: str, picture: Picture, tail: Sequence[Interaction], rules: 
     return known
 
 
-def stamp(picture: Picture, tail: Iterable[Interaction]) -> None:
-    """Write each published result's last revision onto the interaction that opened it."""
-    by_id = {one.id: one for one in tail}
+def stamp(state: CustomerState) -> None:
+    """Write each published result's last revision onto the interaction that opened it.
+
+    Where that interaction has been let go of, the base that goes on for it is told.
+    """
+    by_id = {one.id: one for one in state.tail}
+    picture, base = state.picture, state.base
     for session in picture.sessions:
         opener = by_id.get(session.opener)
         if session.revision and opener is not None:
             opener.stamps = {**(opener.stamps or {}), SESSION_STAMP: session.revision}
+        elif base is not None and session.serial < len(base.sessions):
+            known = base.sessions[session.serial]
+            known.revision, known.live = session.revision, session.live
     for journey in picture.journeys:
         opener = by_id.get(journey.opener)
         if journey.revision and opener is not None:
             opener.stamps = {**(opener.stamps or {}), journey.mission: journey.revision}
+        elif base is not None and journey.serial < len(base.journeys):
+            known_journey = base.journeys[journey.serial]
+            known_journey.revision, known_journey.live = journey.revision, journey.live
 
 
 def publish_changed(

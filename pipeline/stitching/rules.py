@@ -140,8 +140,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             24 h (P); a journey's own window is its mission's patience where that is longer.
         out_of_order: Disorder that is absorbed without a revision (P).
         idle: After so long without touchpoints the wall clock carries the watermark (P).
-        touchpoints_max: Touchpoints of one customer that are kept for revision; older ones are
-            sealed. A bound on state, not a rule of meaning.
+        touchpoints_max: Touchpoints of one customer that are kept for revision; of more, the older
+            half is sealed. Bounds the state, and what one late touchpoint can cost (P).
         test_sources: Sources whose touchpoints are not judged.
         fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
     """
@@ -155,6 +155,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     revision_window: timedelta = timedelta(hours=24)
     out_of_order: timedelta = timedelta(minutes=2)
     idle: timedelta = timedelta(seconds=60)
-    touchpoints_max: int = 1000
+    touchpoints_max: int = 500
     test_sources: frozenset[str] = frozenset()
     fingerprint: str = ""

@@ -14,13 +14,20 @@ from pipeline.stitching.ids import session_of
 from pipeline.stitching.rules import Rules, SessionRule
 from pipeline.stitching.signals import BACKGROUND, ENDS
 from schemas.controls import Interaction
-from schemas.records import Channel
+from schemas.records import Channel, Counts
 
 SESSION_STAMP: Final = "session"
 """The stamp of an interaction that opened a session; see `Interaction.stamps`."""
 
 _REFERRING: Final = frozenset({"survey", "agent"})
 """Channels whose records may refer to another channel's session by its id: answers and notes."""
+
+
+class Carried(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What interactions that had to be let go of left to their session or journey."""
+
+    path: tuple[str, ...]
+    counts: Counts
 
 
 class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -35,6 +42,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         gap: The silence that ends it now.
         length_max: The longest it may last.
         honoured: Whether its id alone keeps it together, whatever the silence.
+        carried: Path and verdicts of members that are no longer kept.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
     """
 
@@ -55,6 +63,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     ended: bool = False
     machine: bool = False
     counts: dict[str, int] | None = None
+    carried: Carried | None = None
 
     @property
     def due(self) -> datetime:

@@ -1,0 +1,126 @@
+"""Sealing: what can no longer change is let go of, so that the state stays bounded.
+
+A touchpoint inside the revision window may still join a session up to its gap, and a journey up
+to its patience, before the window; so interactions are kept that much longer.
+"""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from pipeline.stitching import outcomes, revisions
+from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.kept import SEAL_FROM, CustomerState
+from pipeline.stitching.picture import Picture, fold
+from pipeline.stitching.rules import Rules
+from pipeline.stitching.sessions import OpenSession
+
+
+def is_too_late(
+    state: CustomerState | None, at: datetime, until: datetime | None, rules: Rules
+) -> bool:
+    """Whether a touchpoint of this time can no longer correct anything.
+
+    The window is 24 h behind the watermark; a journey that reaches further back, and is open or
+    ended within the window and its mission's patience, keeps it open from its start on.
+    """
+    if state is not None and state.sealed is not None and at < state.sealed:
+        return True
+    if until is None or at >= until - rules.revision_window:
+        return False
+    if state is None:
+        return True
+    return not any(
+        journey.started <= at and until <= _journey_settled_at(journey, rules)
+        for journey in state.picture.journeys
+    )
+
+
+def _session_settled_at(session: OpenSession, rules: Rules) -> datetime:
+    """Until when a touchpoint inside the window may still join a session."""
+    joinable = session.last + session.gap
+    if session.honoured:
+        joinable = max(joinable, session.started + session.length_max)
+    return joinable + rules.revision_window
+
+
+def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
+    """Until when a touchpoint inside the window may still join a journey."""
+    return journey.last + rules.missions.patience_of(journey.mission) + rules.revision_window
+
+
+def settled_at(picture: Picture, rules: Rules) -> datetime:
+    """When nothing of a quiet customer can change any more."""
+    at = max(_session_settled_at(session, rules) for session in picture.sessions)
+    for journey in picture.journeys:
+        at = max(at, _journey_settled_at(journey, rules))
+    return at + timedelta(microseconds=1)
+
+
+def seal(state: CustomerState, rules: Rules) -> None:
+    """Let go of interactions that can no longer change: before a point that nothing spans.
+
+    Of more than `rules.touchpoints_max` the older half is let go of all the same: what it belongs
+    to goes on, but what comes later and is older than that is too late.
+    """
+    tail, until, picture = state.tail, state.until, state.picture
+    if until is not None and tail and tail[0].at < until - rules.revision_window:
+        if not picture.open and not picture.walked and settled_at(picture, rules) <= until:
+            state.tail, state.picture, state.base = [], Picture(), None
+            state.looked = SEAL_FROM
+            return
+        cut = until - rules.revision_window
+        spans = []
+        for session in picture.sessions:
+            spans.append((session.started, session.last))
+            if session.started < cut and until <= _session_settled_at(session, rules):
+                cut = session.started
+        for journey in picture.journeys:
+            spans.append((journey.started, journey.last))
+            if journey.started < cut and until <= _journey_settled_at(journey, rules):
+                cut = journey.started
+        for started, last in sorted(spans, key=lambda span: span[1], reverse=True):
+            if started < cut <= last:
+                cut = started
+        _let_go(state, sum(one.at < cut for one in tail), rules)
+    if len(state.tail) > rules.touchpoints_max:
+        _force(state, len(state.tail) - rules.touchpoints_max // 2, rules)
+    state.looked = max(SEAL_FROM, min(2 * len(state.tail), rules.touchpoints_max + 1))
+
+
+def foundation(state: CustomerState) -> Picture:
+    """What the tail is folded on top of: a fresh copy of the base, or nothing."""
+    if state.base is None:
+        return Picture()
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(state.base), type=Picture)
+
+
+def _let_go(state: CustomerState, count: int, rules: Rules) -> None:
+    if not count:
+        return
+    revisions.stamp(state)
+    state.tail = state.tail[count:]
+    state.picture = fold(state.tail, state.until, rules, foundation(state))
+
+
+def _force(state: CustomerState, count: int, rules: Rules) -> None:
+    """Let go of the oldest interactions, though sessions and journeys of theirs go on."""
+    revisions.stamp(state)
+    gone = state.tail[:count]
+    whole = fold(gone, None, rules, foundation(state))
+    base = Picture()
+    for serial in whole.open:
+        session = whole.sessions[serial]
+        session.carried = outcomes.carried_by(session.carried, gone, "session", serial)
+        session.serial = len(base.sessions)
+        base.open.append(session.serial)
+        base.sessions.append(session)
+    for serial in whole.walked:
+        journey = whole.journeys[serial]
+        journey.carried = outcomes.carried_by(journey.carried, gone, "journey", serial)
+        journey.serial = len(base.journeys)
+        base.walked.append(journey.serial)
+        base.journeys.append(journey)
+    state.base, state.sealed = base, state.tail[count].at
+    state.tail = state.tail[count:]
+    state.picture = fold(state.tail, state.until, rules, foundation(state))

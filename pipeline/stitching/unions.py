@@ -1,0 +1,84 @@
+"""Unions: how a customer's set of interactions grows, by the short path or by folding again.
+
+Both give the same results; the short one is for what is later than all that is there.
+"""
+
+from pipeline.stitching import revisions
+from pipeline.stitching.change import Change, Message
+from pipeline.stitching.kept import CustomerState, order_of
+from pipeline.stitching.picture import Touched, fold, pass_time, step
+from pipeline.stitching.rules import Rules
+from pipeline.stitching.sealing import foundation, seal
+from schemas.controls import Interaction
+
+
+def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[Message]:
+    """The short path: interactions that are later than all others, in order."""
+    state.catalogue = rules.fingerprint
+    tail, picture = state.tail, state.picture
+    touched = Touched()
+    for one in ones:
+        tail.append(one)
+        step(picture, tail, one, rules, touched)
+    if state.until is not None and ones[-1].at < state.until:
+        pass_time(picture, tail, state.until, rules, touched)
+    results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
+    if len(tail) >= state.looked:
+        seal(state, rules)
+    return results
+
+
+def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool:
+    """Whether time had passed further than this, and silence ended a journey that now goes on."""
+    if state.until is None or one.at >= state.until:
+        return False
+    return any(
+        journey.ended and one.at - journey.last <= rules.missions.patience_of(journey.mission)
+        for journey in state.picture.journeys
+    )
+
+
+def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
+    """Take the union with a set of interactions and fold again; publish what differs."""
+    known = {one.id for one in state.tail}
+    fresh = {one.id: one for one in arrivals if one.id not in known}
+    same_catalogue = state.catalogue == rules.fingerprint or not state.tail
+    if not fresh and same_catalogue:
+        return Change(state, [])
+    ones = sorted(fresh.values(), key=order_of)
+    later = not state.tail or order_of(ones[0]) > order_of(state.tail[-1])
+    if same_catalogue and later and not spoke_too_soon(state, ones[0], rules):
+        results = append(state, ones, rules)
+        picture, tail = state.picture, state.tail
+        results += revisions.publish_taken_over(state.customer, picture, tail, ones, rules)
+        return Change(state, results)
+    return refold(state, rules, [*state.tail, *ones])
+
+
+def refold(
+    state: CustomerState, rules: Rules, interactions: list[Interaction]
+) -> Change[CustomerState]:
+    """The long path: fold another set of interactions from the start; publish what differs."""
+    known = before(state, rules)
+    revisions.stamp(state)
+    return fold_again(state, rules, interactions, known)
+
+
+def before(state: CustomerState, rules: Rules) -> revisions.Before:
+    """What was published and stands; nothing of it is known to hold under another catalogue."""
+    if not state.tail or state.catalogue != rules.fingerprint:
+        return {}
+    return revisions.before(state.customer, state.picture, state.tail, rules)
+
+
+def fold_again(
+    state: CustomerState, rules: Rules, interactions: list[Interaction], known: revisions.Before
+) -> Change[CustomerState]:
+    """The same, where `known` was published before the set changed."""
+    state.tail = sorted(interactions, key=order_of)
+    state.catalogue = rules.fingerprint
+    state.picture = fold(state.tail, state.until, rules, foundation(state))
+    results = revisions.publish_changed(state.customer, known, state.picture, state.tail, rules)
+    if len(state.tail) >= state.looked:
+        seal(state, rules)
+    return Change(state, results)

@@ -71,6 +71,7 @@ Time = Annotated[Any, _moment(aware=True), _TIME_SCHEMA]
 LooseTime = Annotated[Any, _moment(aware=False), _TIME_SCHEMA]
 Integer = Annotated[int, Field(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Text = Annotated[str, Field(max_length=VALUE_LENGTH_MAX), AfterValidator(_visible)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH_MAX), AfterValidator(_visible)]
 IdentifierType = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.\-]{0,63}$")]
 Id = Text | Integer | None
 
@@ -98,7 +99,7 @@ class NativeTouchpoint(InboundModel):
     channel: Channel | None = Field(
         default=None, description="one of web, app, chatbot, ivr, agent, survey"
     )
-    name: Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)] = Field(
+    name: Annotated[Name, Field(min_length=1)] = Field(
         description=f"what happened: text of 1 to {NAME_LENGTH_MAX} characters"
     )
     identifiers: dict[IdentifierType, Id] = Field(
@@ -147,10 +148,10 @@ class SegmentCall(InboundModel):
     user_id: Id = Field(default=None, description="a string, a whole number or null")
     previous_id: Id = Field(default=None, description="a string, a whole number or null")
     group_id: Id = Field(default=None, description="a string, a whole number or null")
-    event: Annotated[str, Field(max_length=NAME_LENGTH_MAX)] | None = Field(
+    event: Name | None = Field(
         default=None, description=f"text of 1 to {NAME_LENGTH_MAX} characters"
     )
-    name: Annotated[str, Field(max_length=NAME_LENGTH_MAX)] | None = Field(
+    name: Name | None = Field(
         default=None, description=f"text of at most {NAME_LENGTH_MAX} characters"
     )
     category: str | None = Field(default=None, description="text")

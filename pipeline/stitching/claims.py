@@ -18,7 +18,11 @@ CLAIMS_MAX: Final = 64
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
-    """`anchor` was shown to own the identifier at a time. `origin`: what showed it."""
+    """`anchor` was shown to own the identifier at a time.
+
+    `origin` names the span of time or the device that says so, where another identifier does: of
+    two claims with the same origin, one replaces the other.
+    """
 
     at: datetime
     anchor: str
@@ -34,7 +38,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         told: What other identifiers were told because of this one: (identifier, at) → anchor.
         held: Identifiers that this one owns, and when each was last claimed.
         refused: Owners that may not own it, since they own too many.
-        spans: The owner and span of time that other identifiers were last told of.
+        spans: The first time told of each (identifier, owner, span); see `identity.LINK_SPAN`.
         addressed: Whether touchpoints were sent to its own customer.
         kept: Whether other keys may address its own customer, which therefore has to remember
             whom to forward to.
@@ -46,7 +50,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     told: list[Claim] = []
     held: dict[str, datetime] = {}
     refused: list[str] = []
-    spans: dict[str, tuple[str, float]] = {}
+    spans: dict[str, datetime] = {}
     addressed: bool = False
     kept: bool = False
     mixed: bool = False

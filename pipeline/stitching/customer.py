@@ -28,7 +28,7 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
     """
     owner = owner_at(state.owners, one.at)
     if owner is not None and owner != state.customer:
-        return Change(state, [handover(state, owner, [one])])
+        return Change(state, [handover(state, owner, [one], state.identifier)])
     tail = state.tail
     if tail:
         last = tail[-1]

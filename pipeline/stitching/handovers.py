@@ -33,7 +33,7 @@ def receive(state: CustomerState, told: Control, rules: Rules) -> Change[Custome
                 stays.append(one)
             else:
                 passed.setdefault(owner, []).append(one)
-        onward = [handover(state, owner, ones) for owner, ones in passed.items()]
+        onward = [handover(state, owner, ones, state.identifier) for owner, ones in passed.items()]
         change = unite(state, stays, rules)
         return Change(change.state, [*onward, *change.results])
     if isinstance(told, Recall):
@@ -84,7 +84,7 @@ def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[Custome
         )
         for owner in leaving
     ]
-    change = _give(state, leaving, rules)
+    change = _give(state, leaving, rules, told.identifier)
     return Change(change.state, [*recalls, *changes, *change.results])
 
 
@@ -106,12 +106,12 @@ def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerS
     forwarded = [Message(CUSTOMER_TOUCHPOINTS, owner, told) for owner in sorted(elsewhere)]
     if told.to == state.customer:
         return Change(state, forwarded)
-    change = _give(state, {told.to: leaving} if leaving else {}, rules)
+    change = _give(state, {told.to: leaving} if leaving else {}, rules, "")
     return Change(change.state, [*forwarded, *change.results])
 
 
 def _give(
-    state: CustomerState, leaving: dict[str, list[Interaction]], rules: Rules
+    state: CustomerState, leaving: dict[str, list[Interaction]], rules: Rules, via: str
 ) -> Change[CustomerState]:
     """Hand sets of interactions to their owners and fold what remains."""
     if not leaving:
@@ -121,7 +121,7 @@ def _give(
     known = {} if all_leave else before(state, rules)
     revisions.stamp(state)
     handovers = [
-        handover(state, owner, ones[at : at + HANDOVER_MAX])
+        handover(state, owner, ones[at : at + HANDOVER_MAX], via)
         for owner, ones in leaving.items()
         for at in range(0, len(ones), HANDOVER_MAX)
     ]
@@ -133,12 +133,15 @@ def _give(
     return Change(change.state, [*handovers, *change.results])
 
 
-def handover(state: CustomerState, owner: str, ones: list[Interaction]) -> Message:
-    """A hand-over of copies, by way of this customer's identifier."""
+def handover(state: CustomerState, owner: str, ones: list[Interaction], via: str = "") -> Message:
+    """A hand-over of copies; `via` is the identifier whose owner gets them, put on their path.
+
+    What answers a recall goes by the recalled identifier alone, which ends its path already.
+    """
     passed = []
     for one in map(copy, ones):
-        if state.identifier and state.identifier not in one.path:
-            one.path = (*one.path, state.identifier)
+        if via and via not in one.path:
+            one.path = (*one.path, via)
         passed.append(one)
     record = Handover(giver=state.customer, interactions=tuple(passed))
     return Message(CUSTOMER_TOUCHPOINTS, owner, record)

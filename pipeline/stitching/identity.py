@@ -12,8 +12,8 @@ too many people is shared: it joins nothing, and a login counts for one session'
 """
 
 from bisect import bisect_right
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Final, Literal
 
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import (
@@ -34,10 +34,14 @@ from schemas.identifiers import PREVIOUS_ID, blocked
 from schemas.records import DeadLetter, IdentityChange, IdentityMove, Link, Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, IDENTITY_CHANGES, LINKS
 
-LINK_SPAN = 600.0
-"""Seconds to which links between keys are rounded down (P): who shows an account and a device in
-every record need not say so every time, and since the set of spans does not depend on the order of
-arrival, nor does the result."""
+LINK_SPAN: Final = 600.0
+"""Seconds of event time within which one identifier tells another of the same owner once, with
+the earliest time seen (P). A record that shows an account, a user and a device need not say so
+every time; and since the earliest of a set does not depend on the order of arrival, nor does
+the result."""
+
+SPANS_MAX: Final = 32
+"""Spans an identifier remembers having told of; a forgotten one is told again, harmlessly."""
 
 
 def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, ...]]:
@@ -85,8 +89,7 @@ def identify(
         anchor = shown[0]
         results = claim(state, key, Claim(at, anchor), touchpoint.id, rules)
         for other in shown[1:]:
-            if _is_news(state, other, anchor, at):
-                results.append(_link(other, anchor, at, touchpoint, "shown_together"))
+            results += _tell(state, key, other, anchor, touchpoint, "shown_together")
         customer, path = customer_of(anchor), (anchor,)
     else:
         owner = owner_of(state, at, rules)
@@ -96,7 +99,7 @@ def identify(
         customer, path = customer_of(owner), (key,)
     previous = touchpoint.identifiers.get(PREVIOUS_ID)
     if previous is not None:
-        results += _alias(previous, shown[0] if shown else key, at, touchpoint, rules)
+        results += _alias(state, key, previous, shown[0] if shown else key, touchpoint, rules)
     results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path)))
     return Change(state, results)
 
@@ -156,7 +159,7 @@ def claim(
     claims = state.claims
     last = claims[-1] if claims and not state.mixed else None
     if last is not None and made.anchor == last.anchor and made.at >= last.at:
-        if made.at != last.at:
+        if made.at != last.at and (not made.origin or made.origin != last.origin):
             claims.append(made)
             if len(claims) > CLAIMS_MAX:
                 thin(state)
@@ -164,6 +167,14 @@ def claim(
     if made.anchor in state.refused:
         return []
     before = timeline(state, rules)
+    if made.origin:
+        earlier = next(
+            (c for c in claims if (c.origin, c.anchor) == (made.origin, made.anchor)), None
+        )
+        if earlier is not None and earlier.at <= made.at:
+            return []
+        if earlier is not None:
+            claims.remove(earlier)
     held = any(one.anchor == made.anchor for one in claims)
     at = bisect_right(claims, made)
     if at and claims[at - 1] == made:
@@ -324,7 +335,12 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
 
 
 def _alias(
-    previous: str, anchor: str, at: datetime, touchpoint: Touchpoint, rules: IdentityRules
+    state: IdentifierState,
+    key: str,
+    previous: str,
+    anchor: str,
+    touchpoint: Touchpoint,
+    rules: IdentityRules,
 ) -> list[Message]:
     """An alias call: the previous id, taken as an anonymous one, belongs to who is shown.
 
@@ -337,32 +353,33 @@ def _alias(
     older = f"anonymous_id:{previous}"
     if kind == "anonymous_id" and older < anchor:
         older, anchor = anchor, older  # two of one kind: the smaller survives
-    return [_link(older, anchor, at, touchpoint, "alias")]
+    return _tell(state, key, older, anchor, touchpoint, "alias")
 
 
-def _is_news(state: IdentifierState, other: str, anchor: str, at: datetime) -> bool:
-    """Whether the other identifier has not been told yet of this owner in this span of time."""
-    span = at.timestamp() // LINK_SPAN
-    if state.spans.get(other) == (anchor, span):
-        return False
-    state.spans[other] = (anchor, span)
-    return True
-
-
-def _link(
-    identifier: str,
+def _tell(
+    state: IdentifierState,
+    key: str,
+    other: str,
     anchor: str,
-    at: datetime,
     touchpoint: Touchpoint,
     reason: Literal["shown_together", "alias"],
-) -> Message:
-    span = at.timestamp() // LINK_SPAN
+) -> list[Message]:
+    """Tell another identifier who owns it, unless it was told in this span of time already."""
+    at = touchpoint.occurred_at
+    span = int(at.timestamp() // LINK_SPAN)
+    known = f"{other} {anchor} {span}"
+    told = state.spans.get(known)
+    if told is not None and told <= at:
+        return []
+    state.spans[known] = at
+    if len(state.spans) > SPANS_MAX:
+        del state.spans[next(iter(state.spans))]
     record = Link(
-        identifier=identifier,
+        identifier=other,
         anchor=anchor,
-        at=datetime.fromtimestamp(span * LINK_SPAN, UTC),
-        origin="",
+        at=at,
+        origin=f"{key} {span}",
         reason=reason,
         touchpoint=touchpoint.id,
     )
-    return Message(LINKS, identifier, record)
+    return [Message(LINKS, other, record)]

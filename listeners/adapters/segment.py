@@ -1,0 +1,380 @@
+"""Segment's dialect, which RudderStack speaks too: calls of the SDKs, one or a batch.
+
+Written so that the SDKs work unchanged. How each field is mapped stands in `docs/listeners.md`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from listeners.adapters.adapter import (
+    Context,
+    Envelope,
+    Limits,
+    check_rating,
+    id_of,
+    identifiers_of,
+    lacks,
+    raw_of,
+    refusal,
+    settled,
+    signals_of,
+    text_of,
+    time_of,
+)
+from listeners.adapters.bounds import FAULTS, check_object, elements, members, read
+from listeners.adapters.native import unreadable
+from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
+from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, SegmentCall, fault_in
+from schemas.records import CHANNELS, Channel, Rating, Touchpoint
+
+CALLS: Final = frozenset({"track", "page", "screen", "identify", "alias", "group", "merge"})
+"""The types of call."""
+
+IDENTITY_CALLS: Final = frozenset({"identify", "alias", "group", "merge"})
+"""Those that only say who somebody is: they link, open no session and get no verdict."""
+
+EXACT: Final = frozenset(
+    {
+        *("messageId", "anonymousId", "userId", "previousId", "groupId", "event", "name", "type"),
+        *("timestamp", "originalTimestamp"),
+    }
+)
+"""Fields whose text is kept as it is, and refused when it has control characters."""
+
+_PLACES: Final = {
+    "": "$",
+    "user_id": "$.userId",
+    "anonymous_id": "$.anonymousId",
+    "previous_id": "$.previousId",
+    "device_id": "$.context.device.id",
+    "email": "$.traits.email",
+    "phone": "$.traits.phone",
+}
+_PERSONAL_TRAITS: Final = ("email", "phone")
+_UNNAMED: Final = {"page": "page_view", "screen": "screen_view"}
+
+Time = datetime | int | float | None
+Id = str | int | None
+Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MAX)]
+Call = Literal["track", "page", "screen", "identify", "alias", "group", "merge"]
+
+
+class Written(msgspec.Struct, gc=False, rename="camel"):
+    """The shape of `schemas.inbound.SegmentCall`, for the decoder."""
+
+    type: Call | None = None
+    message_id: Id = None
+    anonymous_id: Id = None
+    user_id: Id = None
+    previous_id: Id = None
+    group_id: Id = None
+    event: Name | None = None
+    name: Name | None = None
+    category: str | None = None
+    channel: str | None = None
+    timestamp: Time = None
+    original_timestamp: Time = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    integrations: dict[str, Any] | None = None
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    """A body's outside. What is not `batch` is looked at only to find the key and the time."""
+
+    batch: list[msgspec.Raw] | None = None
+    sent_at: Any = None
+    write_key: Any = None
+
+
+class _Sender(msgspec.Struct, rename="camel"):
+    """Which device wrote a call."""
+
+    anonymous_id: Any = None
+
+
+_decode: Final = msgspec.json.Decoder(Written).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+_decode_body: Final = msgspec.json.Decoder(_Body).decode
+_decode_sender: Final = msgspec.json.Decoder(_Sender).decode
+
+
+def unpack(text: bytes, call: str | None, limits: Limits) -> Envelope:
+    """Cut a body into calls.
+
+    Args:
+        text: JSON bytes: one call, an object with a `batch`, or an array of calls.
+        call: What the path says of the type; None for `/v1/batch` and `/v1/import`.
+        limits: How many there may be, and how long one.
+
+    Raises:
+        Unreadable: It is not such JSON.
+        TooLarge: Too many calls, or one that is not in a batch and too long.
+    """
+    if text[:1] == b"[":
+        body: dict[str, Any] = {"batch": _elements(text)}
+    elif text[:1] == b"{":
+        body = _members(text)
+    else:
+        raise Unreadable(
+            reason=Reason.NOT_JSON, message="expected a JSON object; found something else"
+        )
+    items = body["batch"]
+    key, sent_at = body.get("writeKey"), _sent_at(body.get("sentAt"))
+    key = key if isinstance(key, str) and key else None
+    if items is None:
+        if len(text) > limits.bounds.item_bytes_max:
+            raise TooLarge(
+                reason=Reason.ITEM_TOO_LARGE,
+                message=f"expected a call of at most {limits.bounds.item_bytes_max} bytes",
+            )
+        return Envelope([text], batch=call is None, key=key, sent_at=sent_at)
+    if len(items) > limits.batch_items_max:
+        raise TooLarge(
+            reason=Reason.BATCH_TOO_LARGE,
+            message=f"expected at most {limits.batch_items_max} calls; found {len(items)}",
+        )
+    return Envelope(items, batch=True, key=key, sent_at=sent_at)
+
+
+def _members(text: bytes) -> dict[str, Any]:
+    try:
+        body = _decode_body(text)
+    except FAULTS as error:  # One call may be to blame; then the others are still good.
+        found = members(text)
+        if found is None:
+            raise unreadable(error) from error
+        batch = found.get("batch")
+        if batch is None:
+            return {"batch": None}
+        return {
+            "batch": _elements(batch),
+            "sentAt": _lenient(found.get("sentAt")),
+            "writeKey": _lenient(found.get("writeKey")),
+        }
+    items = None if body.batch is None else [bytes(item) for item in body.batch]
+    return {"batch": items, "sentAt": body.sent_at, "writeKey": body.write_key}
+
+
+def _elements(text: bytes) -> list[bytes]:
+    found = elements(text)
+    if found is None:
+        raise Unreadable(
+            reason=Reason.NOT_JSON, message="expected an array of calls; found something else"
+        )
+    return found
+
+
+def _lenient(text: bytes | None) -> Any:
+    try:
+        return None if text is None else _decode_any(text)
+    except FAULTS:
+        return None
+
+
+def _sent_at(value: object) -> datetime | None:
+    """A body's time of sending; None when it has none that can be read."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return time_of(msgspec.convert(value, datetime), "$.sentAt")
+    except (msgspec.ValidationError, ItemRefused):
+        return None
+
+
+def device_of(items: Sequence[bytes]) -> str | None:
+    """The one device that wrote all calls; None when there are several, or none is named."""
+    found = set()
+    for item in items:
+        try:
+            found.add(_decode_sender(item).anonymous_id)
+        except FAULTS:
+            return None
+    device = found.pop() if len(found) == 1 else None
+    return device if isinstance(device, str) else None
+
+
+def adapt(item: bytes, context: Context) -> Touchpoint:
+    """Make one call a touchpoint.
+
+    Raises:
+        ItemRefused: It cannot be one.
+    """
+    written = read(item, _decode, context.limits.bounds, EXACT, _explain)
+    limits = context.limits
+    call = written.type or context.call
+    if call not in CALLS:
+        raise ItemRefused(
+            reason=Reason.CALL_UNKNOWN,
+            where="$.type",
+            expected="one of track, page, screen, identify, alias, group, merge",
+            found="nothing",
+        )
+    about = written.context or {}
+    given = written.properties or {}
+    name = _name(call, written, limits)
+    identifiers = identifiers_of(_people(call, written, about), context, _PLACES)
+    properties = _properties(call, written, given, about)
+    check_object(properties, limits.bounds, "$", depth=1)
+    for value, where in ((written.group_id, "$.groupId"), (written.previous_id, "$.previousId")):
+        text_of(value, where, limits)
+    signals = signals_of(name, given, ("identity_only",) if call in IDENTITY_CALLS else (), limits)
+    channel = _channel(call, written, about, context)
+    location = _location(call, name, given, about)
+    session_hint = _session_hint(about.get("sessionId"), limits)
+    touchpoint_id = text_of(written.message_id, "$.messageId", limits)
+    claimed, original = written.timestamp, written.original_timestamp
+    if original is not None:
+        original = time_of(original, "$.originalTimestamp")
+        claimed = original if claimed is None else claimed
+    if claimed is None:
+        occurred_at = context.received_at
+        if touchpoint_id is None:
+            touchpoint_id = context.new_id()
+    else:
+        at = time_of(claimed, "$.timestamp")
+        if touchpoint_id is None:
+            content = (channel, name, location, at, identifiers, session_hint, signals, properties)
+            touchpoint_id = id_of(context.source, content)
+        occurred_at = settled(at, context)
+    return Touchpoint(
+        id=touchpoint_id,
+        source=context.source,
+        channel=channel,
+        name=name,
+        occurred_at=occurred_at,
+        received_at=context.received_at,
+        location=location,
+        identifiers=identifiers,
+        session_hint=session_hint,
+        signals=signals,
+        intent=_intent(given.get("intent"), limits),
+        rating=_rating(given.get("rating")),
+        properties=raw_of(properties),
+    )
+
+
+def _name(call: str, written: Written, limits: Limits) -> str:
+    event = text_of(written.event, "$.event", limits)
+    name = text_of(written.name, "$.name", limits)
+    if call == "track":
+        if event is None:
+            raise lacks(where="$.event", expected="the name of what happened")
+        return event
+    return (name or _UNNAMED[call]) if call in _UNNAMED else call
+
+
+def _people(
+    call: str, written: Written, about: Mapping[str, Any]
+) -> list[tuple[str, str | int | None]]:
+    """Type and value of each identifier, strongest last."""
+    found: list[tuple[str, str | int | None]] = [
+        ("anonymous_id", written.anonymous_id),
+        ("user_id", written.user_id),
+    ]
+    device = about.get("device")
+    if isinstance(device, dict):
+        found.append(("device_id", _scalar(device.get("id"))))
+    for traits in (about.get("traits"), written.traits if call == "identify" else None):
+        if isinstance(traits, dict):
+            found += [
+                (trait, _scalar(traits[trait])) for trait in _PERSONAL_TRAITS if traits.get(trait)
+            ]
+    # A call that names one person twice links nothing.
+    if call in ("alias", "merge") and str(written.previous_id) != str(written.user_id):
+        found.append(("previous_id", written.previous_id))
+    return found
+
+
+def _scalar(value: object) -> str | int | None:
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _properties(
+    call: str, written: Written, given: Mapping[str, Any], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The call's own properties at the top, the rest beside them; without what is personal."""
+    about = {key: value for key, value in about.items() if key != "ip"}
+    if isinstance(about.get("traits"), dict):
+        about["traits"] = _impersonal(about["traits"])
+    rest: dict[str, Any] = {
+        "type": call,
+        "category": written.category,
+        "groupId": written.group_id,
+        "campaign": about.get("campaign"),
+        "context": about,
+        "traits": _impersonal(written.traits or {}),
+        "integrations": written.integrations,
+    }
+    return {**{key: value for key, value in rest.items() if value}, **given}
+
+
+def _impersonal(traits: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in traits.items() if key not in _PERSONAL_TRAITS}
+
+
+def _channel(call: str, written: Written, about: Mapping[str, Any], context: Context) -> Channel:
+    if context.channel is not None:
+        return context.channel
+    if written.channel == "mobile":
+        return "app"
+    for channel in CHANNELS:
+        if written.channel == channel:
+            return channel
+    return "app" if call == "screen" or isinstance(about.get("device"), dict) else "web"
+
+
+def _location(
+    call: str, name: str, given: Mapping[str, Any], about: Mapping[str, Any]
+) -> str | None:
+    if call == "screen":
+        return name
+    page = about.get("page")
+    page = page if isinstance(page, dict) else {}
+    for path in (page.get("path"), _path(page.get("url")), _path(given.get("url"))):
+        if isinstance(path, str) and path:
+            return path[:LOCATION_LENGTH_MAX]
+    return None
+
+
+def _path(url: object) -> str | None:
+    """The path of an address; a query may hold anything, so it stays behind."""
+    if not isinstance(url, str):
+        return None
+    try:
+        return urlsplit(url).path or None
+    except ValueError:
+        return None
+
+
+def _session_hint(value: object, limits: Limits) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return text_of(_scalar(value), "$.context.sessionId", limits)
+
+
+def _intent(value: object, limits: Limits) -> str | None:
+    """An intent, where the property of that name can be one; otherwise it is a property only."""
+    if isinstance(value, str) and value.isprintable() and 0 < len(value) <= limits.id_length_max:
+        return value
+    return None
+
+
+def _rating(value: object) -> Rating | None:
+    """A rating, where the property of that name is one; otherwise it is a property only."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return check_rating(msgspec.convert(value, Rating), "$.properties.rating")
+    except (msgspec.ValidationError, ItemRefused):
+        return None
+
+
+def _explain(value: dict[str, Any]) -> ItemRefused | None:
+    fault = fault_in(SegmentCall, value)
+    return None if fault is None else refusal(fault)

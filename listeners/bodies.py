@@ -1,0 +1,88 @@
+"""Bodies: from the bytes on the wire to the bytes of JSON. Labels are never trusted.
+
+What a body is shows in its first bytes: emitters send gzip without saying so, and JSON as text or
+as a form. Inflating stops at the cap, so a bomb costs no more than the largest honest body.
+"""
+
+import zlib
+from typing import Final
+
+from listeners.errors import Reason, TooLarge, Unreadable
+
+GZIP: Final = b"\x1f\x8b"
+_ZLIB_FIRST: Final = 0x78
+_WHITE: Final = b" \t\r\n"
+_AUTOMATIC: Final = 47  # zlib's 15 + 32: gzip or zlib, as the header says.
+_RAW: Final = -15
+
+
+def opened(body: bytes, encoding: str | None, bytes_max: int) -> bytes:
+    """The JSON bytes of a body, inflated where it is compressed, without white space around.
+
+    Args:
+        body: As received.
+        encoding: The `Content-Encoding`, a hint for raw deflate only.
+        bytes_max: The most bytes, before and after inflating.
+
+    Raises:
+        TooLarge: More than `bytes_max`.
+        Unreadable: Empty, cut short, compressed twice or in a way we do not know.
+    """
+    if len(body) > bytes_max:
+        raise too_large(bytes_max)
+    if body[:2] == GZIP or (body[:1] == b"\x78" and _is_zlib(body)):
+        body = _inflated(body, _AUTOMATIC, bytes_max)
+        if body[:2] == GZIP:
+            raise Unreadable(
+                reason=Reason.ENCODING_UNKNOWN,
+                message="expected a body compressed once; found it compressed twice",
+            )
+    elif encoding and body[:1] not in (b"{", b"["):
+        body = _by_label(body, encoding.strip().lower(), bytes_max)
+    text = body.strip(_WHITE)
+    if not text:
+        raise Unreadable(reason=Reason.EMPTY_BODY, message="expected JSON; found an empty body")
+    return text
+
+
+def too_large(bytes_max: int) -> TooLarge:
+    """The refusal of a body beyond the cap."""
+    return TooLarge(
+        reason=Reason.BODY_TOO_LARGE,
+        message=f"expected at most {bytes_max} bytes; found more",
+    )
+
+
+def _is_zlib(body: bytes) -> bool:
+    """Whether the first two bytes are a zlib header: they are a multiple of 31."""
+    return len(body) > 1 and (_ZLIB_FIRST * 256 + body[1]) % 31 == 0
+
+
+def _by_label(body: bytes, encoding: str, bytes_max: int) -> bytes:
+    if encoding == "deflate":
+        return _inflated(body, _RAW, bytes_max)
+    if encoding in ("gzip", "x-gzip", "identity"):  # It is not; whoever labelled it inflated it.
+        return body
+    raise Unreadable(
+        reason=Reason.ENCODING_UNKNOWN,
+        message="expected a Content-Encoding of gzip or deflate, or none",
+    )
+
+
+def _inflated(body: bytes, window: int, bytes_max: int) -> bytes:
+    inflater = zlib.decompressobj(window)
+    try:
+        text = inflater.decompress(body, bytes_max + 1)
+    except zlib.error as error:
+        raise Unreadable(
+            reason=Reason.NOT_INFLATABLE,
+            message="expected a whole gzip or deflate stream; found one that does not inflate",
+        ) from error
+    if len(text) > bytes_max:
+        raise too_large(bytes_max)
+    if not inflater.eof:
+        raise Unreadable(
+            reason=Reason.NOT_INFLATABLE,
+            message="expected a whole gzip or deflate stream; found one cut short",
+        )
+    return text

@@ -1,0 +1,352 @@
+"""The listener: a body in, a receipt out. It knows neither HTTP nor Kafka.
+
+One item may be refused while its neighbours are accepted; nothing is acknowledged before the
+publisher has made it durable. What stands in an item is the adapter's to say, what it means is
+left to the pipeline.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+
+from listeners import bodies
+from listeners.adapters import native, segment
+from listeners.adapters.adapter import Adapter, Context, Envelope, Limits
+from listeners.clocks import Clocks
+from listeners.credentials import Credentials
+from listeners.errors import ItemRefused, Reason, Refused, Unauthorised, Unavailable, Unreadable
+from listeners.publishers.publisher import KnowsReadiness, Outgoing, Publisher
+from listeners.rates import Rates
+from listeners.settings import ListenerSettings, SourceSettings
+from listeners.telemetry import Telemetry
+from schemas.codec import encode
+from schemas.identifiers import primary
+from schemas.records import CONTENT_BYTES_MAX, Channel, DeadLetter
+from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
+
+ADAPTERS: Final[Mapping[str, Adapter]] = {
+    "native": cast(Adapter, native),
+    "segment": cast(Adapter, segment),
+}
+"""Every dialect by its name: each is a module with the functions of `Adapter`."""
+
+_ACCEPTED: Final = b'{"id":'
+_AS_ACCEPTED: Final = b',"status":"accepted"}'
+
+
+class Delivery(NamedTuple):
+    """What is known of a body beside its bytes.
+
+    Attributes:
+        dialect: A key of `ADAPTERS`.
+        call: What the path says of the items' type, where the dialect has one.
+        key: The write key, where the headers or the query have one.
+        origin: The page it comes from, where a browser says so.
+        encoding: The `Content-Encoding`; a hint.
+        peer: The address it came from; tells one server's clock from another's.
+    """
+
+    dialect: str = "native"
+    call: str | None = None
+    key: str | None = None
+    origin: str | None = None
+    encoding: str | None = None
+    peer: str = ""
+
+
+class Receipt(NamedTuple):
+    """What the emitter learns.
+
+    Attributes:
+        accepted: How many items are durable.
+        rejected: How many were refused; each is a dead letter.
+        items: One JSON object each, in the order of the body.
+        batch: Whether the body was a batch; the fate of a lone item is that of its request.
+        fault: The first refusal.
+    """
+
+    accepted: int
+    rejected: int
+    items: Sequence[bytes]
+    batch: bool
+    fault: ItemRefused | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the request was one item, and that was refused."""
+        return not self.batch and self.fault is not None
+
+    def body(self) -> bytes:
+        """The receipt as JSON, as the emitter reads it."""
+        if self.fault is not None and not self.batch:
+            head = b'{"success":false,"status":0,"code":%b,"message":%b,' % (
+                encode(self.fault.reason),
+                encode(str(self.fault)),
+            )
+        else:
+            head = b'{"success":true,"status":1,'
+        counts = b'"accepted":%d,"rejected":%d,' % (self.accepted, self.rejected)
+        return b'%b%b"receipts":[%b]}' % (head, counts, b",".join(self.items))
+
+
+class _Named(msgspec.Struct):
+    """The id that a refused item claims, to find it again by."""
+
+    id: Any = None
+    messageId: Any = None
+
+
+_decode_named: Final = msgspec.json.Decoder(_Named).decode
+
+
+class Listener:
+    """Takes bodies in, whoever carries them.
+
+    Args:
+        settings: Sources and limits.
+        publisher: Makes records durable.
+        telemetry: Counts and logs.
+        clock: Now, aware and in UTC.
+        new_id: Draws an id for a touchpoint that has none and cannot have one derived.
+    """
+
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        publisher: Publisher,
+        telemetry: Telemetry,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._publisher = publisher
+        self._telemetry = telemetry
+        self._clock = clock
+        self._new_id = new_id
+        self._limits = Limits.of(settings)
+        self._body_bytes_max = settings.body_bytes_max
+        self._hash_key = settings.hash_key
+        self._retry_after = settings.retry_after
+        self._skew_min = settings.skew_min
+        self.credentials = Credentials(settings)
+        self._rates = Rates(
+            rate_max=settings.request_rate_max, burst_max=settings.request_burst_max
+        )
+        self._clocks = Clocks(
+            skew_min=settings.skew_min,
+            spread_max=settings.skew_spread_max,
+            senders_max=settings.skew_senders_max,
+        )
+
+    async def receive(self, body: bytes, delivery: Delivery) -> Receipt:
+        """Adapt, validate, make durable; what cannot be used becomes a dead letter.
+
+        Args:
+            body: As it came over the wire, compressed or not.
+            delivery: What the wire says of it.
+
+        Returns:
+            A receipt; all it calls accepted is durable.
+
+        Raises:
+            Refused: The whole request, nothing of it accepted. Unreadable bodies of a known
+                source are dead letters too.
+            Unavailable: Nothing can be made durable now.
+        """
+        received_at = self._clock()
+        source: SourceSettings | None = None
+        try:
+            if delivery.key:
+                source = self._source(delivery.key, delivery, received_at)
+            text = bodies.opened(body, delivery.encoding, self._body_bytes_max)
+            adapter = ADAPTERS[delivery.dialect]
+            envelope = adapter.unpack(text, delivery.call, self._limits)
+            if source is None:
+                source = self._source(envelope.key, delivery, received_at)
+            elif envelope.key and envelope.key != delivery.key:
+                self._check_same(source, envelope.key)
+        except Refused as refused:
+            if source is None and self.credentials.open:
+                source = self.credentials.source_of(None)
+            name = "unknown" if source is None else source.name
+            self._telemetry.touchpoint_rejected(refused.reason, name)
+            if isinstance(refused, Unreadable) and source is not None:
+                await self._publish([self._letter_of_body(refused, name, body, received_at)])
+            raise
+        context = self._context(source, delivery, envelope, received_at)
+        receipt, records, channels, faults = self._adapted(envelope, adapter, context)
+        if records:
+            await self._publish(records)
+        for channel, count in channels.items():
+            self._telemetry.touchpoint_received(channel, count)
+        for reason, count in faults.items():
+            self._telemetry.touchpoint_rejected(reason, source.name, count)
+        if context.clamped:
+            self._telemetry.time_adjusted("future_max", source.name, context.clamped)
+        seconds = (self._clock() - received_at).total_seconds()
+        self._telemetry.request_received(delivery.dialect, max(seconds, 0.0))
+        return receipt
+
+    async def ready(self) -> None:
+        """Return when records could be made durable now.
+
+        Raises:
+            Unavailable: They could not.
+        """
+        if isinstance(self._publisher, KnowsReadiness):
+            try:
+                await self._publisher.ready()
+            except Exception as error:
+                raise self._unavailable(error) from error
+        self._telemetry.publisher_ready()
+
+    def _adapted(
+        self, envelope: Envelope, adapter: Adapter, context: Context
+    ) -> tuple[Receipt, list[Outgoing], dict[Channel, int], dict[Reason, int]]:
+        """Every item as a record: a touchpoint or a dead letter."""
+        records: list[Outgoing] = []
+        receipts: list[bytes] = []
+        channels: dict[Channel, int] = {}
+        faults: dict[Reason, int] = {}
+        first: ItemRefused | None = None
+        adapt, source = adapter.adapt, context.source
+        for item in envelope.items:
+            try:
+                touchpoint = adapt(item, context)
+            except ItemRefused as fault:
+                first = first or fault
+                records.append(_letter_of(fault, item, context))
+                receipts.append(_rejection_of(fault, item))
+                faults[fault.reason] = faults.get(fault.reason, 0) + 1
+                continue
+            key = primary(touchpoint.identifiers, source, touchpoint.session_hint, touchpoint.id)
+            records.append(Outgoing(TOUCHPOINTS, key, encode(touchpoint)))
+            receipts.append(_ACCEPTED + encode(touchpoint.id) + _AS_ACCEPTED)
+            channels[touchpoint.channel] = channels.get(touchpoint.channel, 0) + 1
+        rejected = sum(faults.values())
+        receipt = Receipt(
+            accepted=len(receipts) - rejected,
+            rejected=rejected,
+            items=receipts,
+            batch=envelope.batch,
+            fault=first,
+        )
+        return receipt, records, channels, faults
+
+    def _source(self, key: str | None, delivery: Delivery, now: datetime) -> SourceSettings:
+        """Whose key it is, within its rate."""
+        source = self.credentials.source_of(key, delivery.origin)
+        self._rates.take(source.name, now)
+        return source
+
+    def _check_same(self, source: SourceSettings, key: str) -> None:
+        """Refuse a body whose key is another source's than the header's."""
+        if self.credentials.source_of(key).name != source.name:
+            raise Unauthorised(
+                reason=Reason.KEY_MISMATCH,
+                message="expected one write key; found another source's in the body",
+            )
+
+    def _context(
+        self, source: SourceSettings, delivery: Delivery, envelope: Envelope, now: datetime
+    ) -> Context:
+        return Context(
+            source=source.name,
+            channel=source.channel,
+            received_at=now,
+            hash_key=self._hash_key,
+            new_id=self._new_id,
+            limits=self._limits,
+            call=delivery.call,
+            shift=None
+            if envelope.sent_at is None
+            else self._shift(source.name, delivery, envelope, now, envelope.sent_at),
+        )
+
+    def _shift(
+        self,
+        source: str,
+        delivery: Delivery,
+        envelope: Envelope,
+        now: datetime,
+        sent_at: datetime,
+    ) -> timedelta | None:
+        """What to add to the times of a body whose clock is wrong."""
+        if abs(now - sent_at) <= self._skew_min and not self._clocks:
+            return None  # Nearly always, so no item is looked at for it.
+        sender = ADAPTERS[delivery.dialect].device_of(envelope.items) or delivery.peer
+        shift = self._clocks.shift(source, sender, sent_at, now)
+        if shift is not None:
+            self._telemetry.time_adjusted("skew_min", source, len(envelope.items))
+        return shift
+
+    async def _publish(self, records: Sequence[Outgoing]) -> None:
+        try:
+            await self._publisher.publish(records)
+        except Exception as error:  # Whatever it is, nothing may be acknowledged.
+            raise self._unavailable(error) from error
+        self._telemetry.publisher_ready()
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        """Any failure of the publisher, counted, with the pause it asks for."""
+        reason = str(error) or type(error).__name__
+        self._telemetry.publisher_unavailable(reason)
+        pause = getattr(error, "retry_after", None)
+        return Unavailable(
+            retry_after=pause if isinstance(pause, timedelta) else self._retry_after, reason=reason
+        )
+
+    def _letter_of_body(
+        self, refused: Refused, source: str, body: bytes, received_at: datetime
+    ) -> Outgoing:
+        fault = ItemRefused(
+            reason=refused.reason,
+            where="$",
+            expected="a body of touchpoints",
+            found=refused.message,
+        )
+        return _letter(fault, source, body, received_at)
+
+
+def _letter_of(fault: ItemRefused, item: bytes, context: Context) -> Outgoing:
+    return _letter(fault, context.source, item, context.received_at)
+
+
+def _letter(fault: ItemRefused, source: str, content: bytes, received_at: datetime) -> Outgoing:
+    """A dead letter on its way. Its id is derived, so that a repeat is the same letter."""
+    digest = hashlib.sha256(f"{source}\0{fault.reason}\0".encode() + content).hexdigest()
+    letter = DeadLetter(
+        id=digest[:32],
+        source=source,
+        reason=fault.reason,
+        where=fault.where,
+        expected=fault.expected,
+        found=fault.found,
+        received_at=received_at,
+        content=content[:CONTENT_BYTES_MAX],
+        truncated=len(content) > CONTENT_BYTES_MAX,
+    )
+    return Outgoing(DEAD_LETTERS, source, encode(letter))
+
+
+def _rejection_of(fault: ItemRefused, item: bytes) -> bytes:
+    """The receipt of a refused item, with the id it claims where that can be read."""
+    try:
+        named = _decode_named(item)
+        claimed = named.id if named.id is not None else named.messageId
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        claimed = None
+    sane = isinstance(claimed, str) and len(claimed) <= 256 and claimed.isprintable()
+    return encode(
+        {
+            "id": claimed if sane else None,
+            "status": "rejected",
+            "code": fault.reason,
+            "where": fault.where,
+            "expected": fault.expected,
+            "found": fault.found,
+        }
+    )

@@ -1,0 +1,367 @@
+"""HTTP: one line a route, limits, and errors as status codes. HTTP stops here.
+
+Success is exactly 200 with a JSON object, since several SDKs send again on any other 2xx; every
+error carries `code` and `message`, since one of them reads both; errors carry CORS headers too,
+since a browser shows a page nothing without them.
+"""
+
+import asyncio
+import logging
+import math
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from listeners.bodies import too_large
+from listeners.credentials import key_of
+from listeners.errors import (
+    ListenerError,
+    Reason,
+    Refused,
+    TooFast,
+    TooLarge,
+    TooSlow,
+    Unauthorised,
+    Unavailable,
+    Unreadable,
+)
+from listeners.listener import Delivery, Listener
+from listeners.settings import ListenerSettings
+from listeners.telemetry import Telemetry
+from schemas.openapi import document
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+STATUS: Final[dict[type[ListenerError], int]] = {
+    Unreadable: 400,
+    Unauthorised: 401,
+    TooSlow: 408,
+    TooLarge: 413,
+    TooFast: 429,
+    Unavailable: 503,
+}
+"""The only place where errors become status codes."""
+
+SEGMENT_CALLS: Final[dict[str, str | None]] = {
+    "track": "track", "t": "track",
+    "page": "page", "p": "page",
+    "screen": "screen", "s": "screen",
+    "identify": "identify", "i": "identify",
+    "alias": "alias", "a": "alias",
+    "group": "group", "g": "group",
+    "merge": "merge",
+    "batch": None, "b": None, "import": None,
+}  # fmt: skip
+"""What the SDKs append to `/v1/`, and the type of call it means."""
+
+BODY_GRACE: Final = 5.0
+"""Seconds before a body's rate is looked at: a phone may need them to find its network."""
+
+LINGERING: Final = 2.0
+"""Seconds that what is left of a refused body is read and thrown away, so that the emitter reads
+the answer and no reset."""
+
+SHUTDOWN: Final = 5.0
+"""Seconds that requests under way have at the end."""
+
+PREFLIGHT_SECONDS: Final = "600"
+"""How long a browser need not ask again. With 0 the last event of a page is lost."""
+
+_HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9\-_, ]{1,1024}")
+_HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?")
+_JSON: Final = "application/json"
+_FAILED: Final[dict[int, tuple[str, str]]] = {
+    404: ("not_found", "expected one of the paths of /openapi.json; found another"),
+    405: ("method_not_allowed", "expected a method of the Allow header; found another"),
+    413: (Reason.BODY_TOO_LARGE, "expected a smaller body"),
+}
+_log: Final = logging.getLogger("touchpoints.listeners")
+
+
+def application(
+    listener: Listener, settings: ListenerSettings, telemetry: Telemetry
+) -> web.Application:
+    """All routes of the listeners, each with and without a trailing slash.
+
+    Serve it by `runner`, which sets the limits that belong to the connection.
+    """
+    http = _Http(listener, settings, telemetry)
+    app = web.Application(
+        middlewares=[http.errors], client_max_size=settings.body_bytes_max, logger=_log
+    )
+    routes: list[tuple[str, str, Handler]] = [
+        ("POST", "/v1/touchpoints", http.receiver("native", None)),
+        *(
+            ("POST", f"/v1/{path}", http.receiver("segment", call))
+            for path, call in SEGMENT_CALLS.items()
+        ),
+        ("POST", "/v1/m", http.discard),
+        ("GET", "/v1/projects/{key}/settings", http.segment_settings),
+        ("GET", "/projects/{key}/settings", http.segment_settings),
+        ("GET", "/healthz", http.healthz),
+        ("GET", "/readyz", http.readyz),
+        ("GET", "/openapi.json", http.openapi),
+    ]
+    for method, path, handler in routes:
+        for spelling in (path, path + "/"):
+            resource = app.router.add_resource(spelling)
+            resource.add_route(method, handler)
+            resource.add_route("OPTIONS", http.preflight)
+            if method == "GET":
+                resource.add_route("HEAD", handler)
+    return app
+
+
+def runner(app: web.Application, settings: ListenerSettings) -> web.AppRunner:
+    """The application with the limits of a connection."""
+    return web.AppRunner(app, **connection(settings))
+
+
+def connection(settings: ListenerSettings) -> dict[str, Any]:
+    """What a runner of the application needs: idle time, headers' sizes, nothing inflated."""
+    return {
+        "access_log": None,
+        "keepalive_timeout": settings.keep_alive.total_seconds(),
+        "max_line_size": settings.header_bytes_max,
+        "max_field_size": settings.header_bytes_max,
+        "max_headers": settings.headers_max,
+        "lingering_time": LINGERING,
+        "shutdown_timeout": SHUTDOWN,
+        "auto_decompress": False,
+    }
+
+
+class _Http:
+    """The handlers; what they share is the listener."""
+
+    def __init__(
+        self, listener: Listener, settings: ListenerSettings, telemetry: Telemetry
+    ) -> None:
+        self._listener = listener
+        self._telemetry = telemetry
+        self._allows = listener.credentials.allows
+        self._public_url = settings.public_url
+        self._bytes_max = settings.body_bytes_max
+        self._deadline = settings.body_deadline.total_seconds()
+        self._rate_min = settings.body_rate_min
+        self._openapi = msgspec.json.encode(document())
+
+    def receiver(self, dialect: str, call: str | None) -> Handler:
+        """The handler of one route that takes touchpoints."""
+
+        async def receive(request: web.Request) -> web.Response:
+            headers = request.headers
+            query = request.query if request.query_string else {}
+            try:
+                body = await self._body(request)
+                delivery = Delivery(
+                    dialect,
+                    call,
+                    key_of(headers, query),
+                    headers.get("Origin"),
+                    headers.get("Content-Encoding"),
+                    request.remote or "",
+                )
+                receipt = await self._listener.receive(body, delivery)
+            except (TooSlow, TooLarge, Unreadable) as refused:
+                if refused.reason in (Reason.BODY_TOO_SLOW, Reason.BODY_TOO_LARGE):
+                    return self._refusal(request, refused, close=True)
+                return self._refusal(request, refused)
+            except ListenerError as error:
+                return self._refusal(request, error)
+            status = 400 if receipt.refused else 200
+            return self._answer(request, status, receipt.body())
+
+        return receive
+
+    async def discard(self, request: web.Request) -> web.Response:
+        """An SDK's metrics of itself: taken, counted, not kept."""
+        try:
+            await self._body(request)
+        except ListenerError as error:
+            return self._refusal(request, error, close=True)
+        self._telemetry.request_discarded()
+        return self._answer(request, 200, b'{"success":true,"status":1}')
+
+    async def segment_settings(self, request: web.Request) -> web.Response:
+        """What Segment's browser and mobile SDKs ask before they send."""
+        key = request.match_info["key"]
+        try:
+            self._listener.credentials.source_of(key, request.headers.get("Origin"))
+        except Unauthorised as refused:
+            self._telemetry.touchpoint_rejected(refused.reason, "unknown")
+            return self._refusal(request, refused)
+        if self._public_url is not None:
+            scheme, _, host = self._public_url.partition("://")
+        else:
+            scheme, host = request.scheme, request.host
+        if not _HOST.fullmatch(host):
+            return self._failure(request, 400, "host_invalid", "expected a host and port")
+        answer = {
+            "integrations": {
+                "Segment.io": {"apiKey": key, "apiHost": f"{host}/v1", "protocol": scheme}
+            },
+            "plan": {},
+            "edgeFunction": {},
+            "middlewareSettings": {},
+            "enabledMiddleware": {},
+            "metrics": {"sampleRate": 0},
+            "legacyVideoPluginsEnabled": False,
+            "remotePlugins": [],
+        }
+        return self._answer(request, 200, msgspec.json.encode(answer))
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """Am I up."""
+        return self._answer(request, 200, b'{"success":true,"status":1}')
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Can I deliver: the publisher's answer."""
+        try:
+            await self._listener.ready()
+        except Unavailable as error:
+            return self._refusal(request, error)
+        return self._answer(request, 200, b'{"success":true,"status":1}')
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """This interface, as an OpenAPI document."""
+        return self._answer(request, 200, self._openapi)
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        """A browser's question before it sends. A page that is not on the list learns nothing."""
+        headers = self._cors(request)
+        if "Access-Control-Allow-Origin" in headers:
+            headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
+            asked = request.headers.get("Access-Control-Request-Headers", "")
+            if _HEADER_NAMES.fullmatch(asked):
+                headers["Access-Control-Allow-Headers"] = asked
+        return web.Response(status=204, headers=headers)
+
+    @property
+    def errors(self) -> Middleware:
+        """The middleware that answers in JSON what the framework refuses."""
+
+        @web.middleware
+        async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPException as error:
+                code, message = _FAILED.get(error.status, ("refused", "expected another request"))
+                response = self._failure(request, error.status, code, message)
+                if "Allow" in error.headers:
+                    response.headers["Allow"] = error.headers["Allow"]
+                return response
+            except ConnectionError:  # Gone in mid-body: nobody is left to answer, nothing is kept.
+                response = self._failure(request, 400, "gone", "expected the rest of the body")
+                response.force_close()
+                return response
+            except Exception:
+                _log.exception("a request failed by our fault")
+                return self._failure(request, 500, "internal", "the fault is ours")
+
+        return errors
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The body as sent, within its size, its deadline and its least rate.
+
+        Raises:
+            TooLarge: More bytes than allowed, announced or come.
+            TooSlow: Past the deadline, or slower than allowed.
+            Unreadable: Its framing or its compression broke off.
+        """
+        bytes_max = self._bytes_max
+        try:
+            if (request.content_length or 0) > bytes_max:
+                raise self._counted(too_large(bytes_max))
+            content = request.content
+            if content.is_eof():
+                body = content.read_nowait(-1)
+                if len(body) > bytes_max:
+                    raise self._counted(too_large(bytes_max))
+                return body
+            return await self._slow_body(request)
+        except web.RequestPayloadError as error:
+            raise self._counted(
+                Unreadable(
+                    reason=Reason.NOT_INFLATABLE,
+                    message="expected a whole body; found one cut short or wrongly compressed",
+                )
+            ) from error
+
+    async def _slow_body(self, request: web.Request) -> bytes:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            due = started + self._deadline
+            if self._rate_min:
+                due = min(due, started + BODY_GRACE + size / self._rate_min)
+            try:
+                async with asyncio.timeout_at(due):
+                    chunk = await request.content.readany()
+            except TimeoutError as error:
+                raise self._counted(
+                    TooSlow(
+                        reason=Reason.BODY_TOO_SLOW,
+                        message=f"expected the body within {self._deadline:g} s and at "
+                        f"{self._rate_min} bytes/s or more",
+                    )
+                ) from error
+            if not chunk:
+                return b"".join(chunks)
+            size += len(chunk)
+            if size > self._bytes_max:
+                raise self._counted(too_large(self._bytes_max))
+            chunks.append(chunk)
+
+    def _counted(self, refused: Refused) -> Refused:
+        self._telemetry.touchpoint_rejected(refused.reason, "unknown")
+        return refused
+
+    def _cors(self, request: web.Request) -> dict[str, str]:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return {}
+        if not self._allows(origin):
+            return {"Vary": "Origin"}
+        return {
+            "Vary": "Origin",
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After",
+        }
+
+    def _answer(self, request: web.Request, status: int, body: bytes) -> web.Response:
+        return web.Response(
+            status=status, body=body, content_type=_JSON, headers=self._cors(request)
+        )
+
+    def _failure(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
+        body = msgspec.json.encode(
+            {"success": False, "status": 0, "code": code, "message": message}
+        )
+        return self._answer(request, status, body)
+
+    def _refusal(
+        self, request: web.Request, error: ListenerError, *, close: bool = False
+    ) -> web.Response:
+        status = STATUS[type(error)]
+        if isinstance(error, Refused):
+            response = self._failure(request, status, error.reason, error.message)
+        else:
+            response = self._failure(
+                request, status, Reason.UNAVAILABLE, "nothing can be made durable now; send again"
+            )
+        if isinstance(error, TooFast | Unavailable):
+            seconds = max(1, math.ceil(error.retry_after.total_seconds()))
+            response.headers["Retry-After"] = str(seconds)
+        if status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="touchpoints"'
+        if close:
+            response.force_close()
+        return response

@@ -1,0 +1,126 @@
+"""What the listeners tell their operator: each fact counted and logged by one call.
+
+The metrics belong to the registry that is handed in. Labels come from closed lists: channels,
+reasons, limits, dialects, status classes. What a log line says never includes what was sent.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from listeners.errors import Reason
+from schemas.records import CHANNELS, Channel
+
+LIMITS: Final[Mapping[Reason, str]] = {
+    Reason.BODY_TOO_LARGE: "body_bytes_max",
+    Reason.BATCH_TOO_LARGE: "batch_items_max",
+    Reason.ITEM_TOO_LARGE: "item_bytes_max",
+    Reason.TOO_DEEP: "depth_max",
+    Reason.TOO_MANY_KEYS: "keys_max",
+    Reason.TOO_MANY_VALUES: "identifiers_max",
+    Reason.KEY_TOO_LONG: "key_length_max",
+    Reason.STRING_TOO_LONG: "string_length_max",
+    Reason.BODY_TOO_SLOW: "body_deadline",
+    Reason.TOO_FAST: "request_rate_max",
+}
+"""The limit that a reason stands for, by the name of its setting."""
+
+ADJUSTMENTS: Final = ("future_max", "skew_min")
+"""Limits beyond which a time is corrected, and nothing refused."""
+
+DIALECTS: Final = ("native", "segment")
+"""What requests are written in."""
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """Counts and logs for one process.
+
+    Args:
+        registry: Where the metrics are registered.
+        logger: Where the lines go.
+    """
+
+    def __init__(self, registry: CollectorRegistry, logger: logging.Logger | None = None) -> None:
+        self._log = logger or logging.getLogger("touchpoints.listeners")
+        received = Counter(
+            "touchpoints_received", "Accepted and durable", ["channel"], registry=registry
+        )
+        rejected = Counter(
+            "touchpoints_rejected", "Refused, by reason", ["reason"], registry=registry
+        )
+        limits = Counter(
+            "touchpoints_limit_reached", "Limits reached", ["limit"], registry=registry
+        )
+        seconds = Histogram(
+            "touchpoints_receive_seconds",
+            "From the body's last byte until it is durable",
+            ["dialect"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._discarded = Counter(
+            "touchpoints_discarded",
+            "Taken and not kept: an emitter's own metrics",
+            registry=registry,
+        )
+        self._ready = Gauge(
+            "touchpoints_publisher_ready", "1 while records can be made durable", registry=registry
+        )
+        self._ready.set(1)
+        self._is_ready = True
+        self._received = {channel: received.labels(channel) for channel in CHANNELS}
+        self._rejected = {reason: rejected.labels(reason.value) for reason in Reason}
+        self._limits = {
+            name: limits.labels(name) for name in (*dict.fromkeys(LIMITS.values()), *ADJUSTMENTS)
+        }
+        self._seconds = {dialect: seconds.labels(dialect) for dialect in DIALECTS}
+
+    def touchpoint_received(self, channel: Channel, count: int = 1) -> None:
+        """So many touchpoints of a channel are durable."""
+        self._received[channel].inc(count)
+        if self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug("touchpoints received", extra={"channel": channel, "count": count})
+
+    def touchpoint_rejected(self, reason: Reason, source: str, count: int = 1) -> None:
+        """So many items, or one whole request, were refused. WARNING: the emitter must mend it."""
+        self._rejected[reason].inc(count)
+        if limit := LIMITS.get(reason):
+            self._limits[limit].inc(count)
+        self._log.warning(
+            "refused %d of source %r: %s",
+            count,
+            source,
+            reason.value,
+            extra={"reason": reason.value, "source": source, "count": count},
+        )
+
+    def time_adjusted(self, limit: str, source: str, count: int = 1) -> None:
+        """So many times were replaced or corrected; nothing is lost."""
+        self._limits[limit].inc(count)
+        self._log.info("times adjusted: %s", limit, extra={"source": source, "count": count})
+
+    def request_discarded(self) -> None:
+        """A request was answered and its body, by design, not kept."""
+        self._discarded.inc()
+
+    def publisher_unavailable(self, reason: str) -> None:
+        """A request could not be made durable. ERROR: a person must act."""
+        self._ready.set(0)
+        self._is_ready = False
+        self._rejected[Reason.UNAVAILABLE].inc()
+        self._log.error("cannot make records durable: %s", reason)
+
+    def publisher_ready(self) -> None:
+        """Records are durable again, or still."""
+        if not self._is_ready:
+            self._ready.set(1)
+            self._is_ready = True
+            self._log.info("records are made durable again")
+
+    def request_received(self, dialect: str, seconds: float) -> None:
+        """A request is answered; `seconds` from its last byte until it was durable."""
+        self._seconds[dialect].observe(seconds)

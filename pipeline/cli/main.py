@@ -62,9 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Misuse, PipelineError, ListenerError, ContractViolation, OSError) as error:
         if os.environ.get("TOUCHPOINTS_DEBUG") == "1":
             raise
-        print(f"touchpoints: {error}", file=sys.stderr)
+        print(f"touchpoints: {told(error)}", file=sys.stderr)
         return MISUSED if isinstance(error, Misuse) else FAILED
     return code
+
+
+def told(error: Exception) -> str:
+    """An error as a person reads it: of the system's, the file first and without its number."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def parser_of(arguments: Sequence[str]) -> argparse.ArgumentParser:

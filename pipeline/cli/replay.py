@@ -4,6 +4,7 @@ import argparse
 import gc
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -63,7 +64,7 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Replay, print, and say what was refused."""
     for name in arguments.files:
-        if name != "-" and not Path(name).is_file():
+        if name != "-" and (not Path(name).exists() or Path(name).is_dir()):
             message = f"expected a file of NDJSON touchpoints; found none at {name}"
             raise Misuse(message)
     rules = files.load(arguments.catalogue)
@@ -94,17 +95,21 @@ def _touchpoints(
     names: list[str], context: Context, refused: list[str], progress: Progress
 ) -> Iterator[Touchpoint]:
     for name in names:
-        with _opened(name) as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    touchpoint = adapt_replay_line(line, context)
-                except ContractViolation as violation:
-                    refused.append(f"{name}:{number}: {violation}")
-                    continue
-                progress.advance()
-                yield touchpoint
+        number = 0
+        try:
+            with _opened(name) as lines:
+                for number, line in enumerate(lines, start=1):
+                    if not line.strip():
+                        continue
+                    try:
+                        touchpoint = adapt_replay_line(line, context)
+                    except ContractViolation as violation:
+                        refused.append(f"{name}:{number}: {violation}")
+                        continue
+                    progress.advance()
+                    yield touchpoint
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            refused.append(f"{name}:{number + 1}: expected gzip, whole and sound; found {error}")
 
 
 def _opened(name: str) -> IO[bytes]:

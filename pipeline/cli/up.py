@@ -70,9 +70,12 @@ async def serve(arguments: argparse.Namespace) -> int:
 
     Raises:
         CatalogueInvalid, SettingsInvalid, RuntimeFault: What is wrong, before anything listens.
-        Misuse: A port is in use.
+        Misuse: A port is in use, or the data's folder is a file.
         StorageFailed: What stopped the pipeline for good; by then nothing listens any more.
     """
+    if arguments.data.exists() and not arguments.data.is_dir():
+        message = f"--data: expected a folder; found a file at {arguments.data}"
+        raise Misuse(message)
     chosen = settings.load(arguments.settings)
     notice = settings.check_address(chosen, arguments.host)
     wired = bootstrap.embedded(arguments.data, arguments.catalogue, chosen)

@@ -75,7 +75,7 @@ class Engine:
         """Take one touchpoint through all that it causes."""
         rules = self._rules
         key, shown = identity.read(touchpoint, rules.identity)
-        self._drive(Message(TOUCHPOINTS, key, touchpoint, (key, shown)))
+        self._send(self._step(Message(TOUCHPOINTS, key, touchpoint, (key, shown))))
         known = self._known
         known.arrived_at = touchpoint.received_at
         if known.watermark.observe(
@@ -123,27 +123,32 @@ class Engine:
         self._known = msgspec.msgpack.decode(snapshot, type=Snapshot)
 
     def _send(self, messages: list[Message]) -> None:
-        readers, outbox = self._readers, self.outbox
-        for message in messages:
-            outbox.append(message)
-            if message.topic in readers:
-                self._drive(message)
+        """Take messages, and all that they cause, through the stages.
 
-    def _drive(self, message: Message) -> None:
-        """Take a message, and depth first all that it causes, through the stages.
-
-        So what an identity tells customers to hand over is there before the touchpoint that
-        showed it, and comes in order.
+        In the order of sending, but for touchpoints, which wait until what they showed of
+        identities has settled: so a customer has been handed the earlier ones before.
         """
+        readers, outbox, waiting = self._readers, self.outbox, []
+        queue = list(messages)
+        while queue:
+            for message in queue:  # it grows while it is walked
+                outbox.append(message)
+                if message.topic not in readers:
+                    continue
+                if type(message.record) is Touchpoint:
+                    waiting.append(message)
+                else:
+                    queue.extend(self._step(message))
+            queue.clear()
+            while waiting and not queue:
+                queue.extend(self._step(waiting.pop(0)))
+
+    def _step(self, message: Message) -> list[Message]:
         stage, store = self._readers[message.topic]
         key, rules = message.key, self._rules
         change = stage.step(store.get(key), key, message, self._known.watermark.at, rules)
-        state = change.state
-        if state is None:
-            store.delete(key)
-        else:
-            store.put(key, state, stage.due_at(state, rules))
-        self._send(change.results)
+        self._keep(stage, store, key, change.state)
+        return change.results
 
     def _keep(self, stage: Stage, store: StateStore, key: str, state: Any) -> None:
         if state is None:

@@ -36,6 +36,9 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or spoke_too_soon(state, one, rules):
             return unite(state, [one], rules)
+        for other in tail:
+            if other.id == one.id:
+                return Change(state, [])
     return Change(state, append(state, [one], rules))
 
 
@@ -54,7 +57,9 @@ def expire(
     touched = Touched()
     pass_time(state.picture, state.tail, state.until, rules, touched)
     results = revisions.publish_touched(state.customer, state.picture, state.tail, touched, rules)
-    seal(state, rules)
+    quiet = not state.picture.open and not state.picture.walked
+    if quiet or len(state.tail) >= state.looked:
+        seal(state, rules)
     if not state.tail and not state.owners and state.base is None:
         return Change(None, results)
     return Change(state, results)

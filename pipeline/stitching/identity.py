@@ -166,6 +166,8 @@ def claim(
         return []
     if made.anchor in state.refused:
         return []
+    if not claims and not state.implied:
+        return _first_claim(state, key, made, touchpoint)
     before = timeline(state, rules)
     if made.origin:
         earlier = next(
@@ -183,24 +185,32 @@ def claim(
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     if len(claims) > CLAIMS_MAX:
         thin(state)
-    results = []
-    if not held:
-        results.append(
-            Message(
-                LINKS,
-                made.anchor,
-                Link(
-                    identifier=made.anchor,
-                    anchor=made.anchor,
-                    at=made.at,
-                    origin=key,
-                    reason="holds",
-                    touchpoint=touchpoint,
-                ),
-            )
-        )
+    results = [] if held else [_holds(key, made, touchpoint)]
     results += _moved(state, key, before, touchpoint, rules, "shown_together")
     return results
+
+
+def _first_claim(state: IdentifierState, key: str, made: Claim, touchpoint: str) -> list[Message]:
+    """The claim that most identifiers ever see: nothing was told before, all is its owner's."""
+    state.claims.append(made)
+    results = [_holds(key, made, touchpoint)]
+    if state.addressed or state.kept:
+        results.append(_reroute(state, key, ((made.at, made.anchor),), touchpoint))
+    results.append(_changed(made.anchor, "linked", made.at, key, "shown_together", touchpoint))
+    return results
+
+
+def _holds(key: str, made: Claim, touchpoint: str) -> Message:
+    """Tell an owner what it owns from now on."""
+    record = Link(
+        identifier=made.anchor,
+        anchor=made.anchor,
+        at=made.at,
+        origin=key,
+        reason="holds",
+        touchpoint=touchpoint,
+    )
+    return Message(LINKS, made.anchor, record)
 
 
 def _moved(
@@ -216,8 +226,6 @@ def _moved(
     results = _imply(state, key, after, touchpoint, rules)
     if after == before:
         return results
-    if not before and len(after) == 1 and not state.addressed and not state.kept:
-        return [*results, _changed(after[0][1], "linked", after[0][0], key, reason, touchpoint)]
     own = customer_of(key)
     if state.addressed or state.kept:
         results.append(_reroute(state, key, after, touchpoint))
@@ -299,6 +307,9 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
     name = told.origin
     if name in state.held:
         state.held[name] = max(state.held[name], told.at)
+        return []
+    if not state.held:
+        state.held[name] = told.at
         return []
     kind = class_of(name, rules)
     since = told.at - rules.shared_window

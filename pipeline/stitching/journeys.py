@@ -78,7 +78,7 @@ REASONS: Final[Mapping[tuple[Move, Stand], str]] = {
 """The deciding rule that an outcome names."""
 
 _SELF_SERVICE: Final = frozenset({"web", "app", "chatbot"})
-_LIVE: Final = frozenset({"ivr", "agent"})
+LIVE: Final = frozenset({"ivr", "agent"})
 
 
 class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -236,10 +236,7 @@ def _adopt(journey: OpenJourney, opener: str, stamp: int) -> None:
 
 def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
     """Move the journey by a judged interaction of its own; tells whether it ended it."""
-    if one.verdict == "broken":
-        move(journey, Move.BREAK)
-    else:
-        move(journey, Move.STEP)
+    move(journey, Move.BREAK if one.verdict == "broken" else Move.STEP)
     if one.touchpoint in mission.completes:
         move(journey, Move.GOAL)
     elif one.touchpoint in mission.frustrates:
@@ -252,12 +249,10 @@ def blame_leak(
 ) -> Interaction | None:
     """The interaction that made the customer ring up, now broken; None where none is to blame.
 
-    The contact before a call or a talk to an agent, for the same mission: within 30 min it is
-    broken; within 24 h if it showed a soft sign. A change of channel that the mission plans, and
-    a hand-off by the bot itself, blame nobody.
+    `one` is a call or a talk to an agent. To blame is the contact before it, for the same mission:
+    within 30 min it is broken; within 24 h if it showed a soft sign. A change of channel that the
+    mission plans, and a hand-off by the bot itself, blame nobody.
     """
-    if one.channel not in _LIVE:
-        return None
     before = next((o for o in reversed(tail) if o.journey == journey.serial and o is not one), None)
     if before is None or before.channel not in _SELF_SERVICE or "handoff" in before.signals:
         return None

@@ -53,13 +53,18 @@ def fold(
     touched = Touched()
     seen: list[Interaction] = []
     for one in tail:
-        one.session = one.journey = -1
-        one.verdict, one.reasons, one.progress = None, (), False
+        forget(one)
         seen.append(one)
         step(picture, seen, one, rules, touched)
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
+
+
+def forget(one: Interaction) -> None:
+    """Take back what an earlier fold, perhaps another customer's, derived for it."""
+    one.session = one.journey = -1
+    one.verdict, one.reasons, one.progress = None, (), False
 
 
 def step(
@@ -81,7 +86,8 @@ def step(
     if journey is not None:
         journeys.walk(journey, one, missions)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
-    if not session.machine and sessions.is_machine(session, tail, rules):
+    crowded = session.count > rules.verdicts.machine_touchpoints
+    if crowded and not session.machine and sessions.is_machine(session, tail, rules):
         _unjudge(session, picture, tail, touched)
         session.machine = True
     one.verdict, one.reasons = verdicts.judge(
@@ -89,10 +95,11 @@ def step(
     )
     touched.interactions.append(one)
     if journey is not None:
-        blamed = journeys.blame_leak(journey, tail, one, rules)
-        if blamed is not None:
-            _revise((blamed,), picture, touched)
-            journeys.move(journey, Move.BREAK)
+        if one.channel in journeys.LIVE:
+            blamed = journeys.blame_leak(journey, tail, one, rules)
+            if blamed is not None:
+                _revise((blamed,), picture, touched)
+                journeys.move(journey, Move.BREAK)
         if journeys.conclude(journey, one, missions.all[journey.mission]):
             if journey.stand is journeys.FRUSTRATED:
                 _revise(journeys.blame_unreached(journey, tail), picture, touched)

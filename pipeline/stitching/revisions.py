@@ -33,7 +33,10 @@ def publish_touched(
     rules: Rules,
 ) -> list[Message]:
     """The short path: what a step touched goes out, each with its next revision."""
-    results = [_verdict(customer, picture, one, rules) for one in _once(touched.interactions)]
+    judged = touched.interactions
+    if len(judged) > 1:
+        judged = _once(judged)
+    results = [_verdict(customer, picture, one, rules) for one in judged]
     if touched.sessions:
         results += [_session(customer, session, tail) for session in _once(touched.sessions)]
     if touched.journeys:

@@ -51,7 +51,9 @@ def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
 
 def settled_at(picture: Picture, rules: Rules) -> datetime:
     """When nothing of a quiet customer can change any more."""
-    at = max(_session_settled_at(session, rules) for session in picture.sessions)
+    at = _session_settled_at(picture.sessions[0], rules)
+    for session in picture.sessions[1:]:
+        at = max(at, _session_settled_at(session, rules))
     for journey in picture.journeys:
         at = max(at, _journey_settled_at(journey, rules))
     return at + timedelta(microseconds=1)

@@ -6,7 +6,7 @@ Both give the same results; the short one is for what is later than all that is 
 from pipeline.stitching import revisions
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, order_of
-from pipeline.stitching.picture import Touched, fold, pass_time, step
+from pipeline.stitching.picture import Touched, fold, forget, pass_time, step
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import foundation, seal
 from schemas.controls import Interaction
@@ -39,20 +39,38 @@ def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool
 
 
 def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
-    """Take the union with a set of interactions and fold again; publish what differs."""
-    known = {one.id for one in state.tail}
-    fresh = {one.id: one for one in arrivals if one.id not in known}
+    """Take the union with a set of interactions; publish what differs.
+
+    Of two with the same id the earlier counts, whichever came first: an emitter that sends again
+    what it gave no time has a later one the second time.
+    """
+    known = {one.id: one for one in state.tail}
+    fresh: dict[str, Interaction] = {}
+    replaced: list[str] = []
+    for one in sorted(arrivals, key=order_of, reverse=True):
+        kept = known.get(one.id)
+        if kept is None:
+            fresh[one.id] = one
+        elif one.at < kept.at:
+            replaced.append(one.id)
+            fresh[one.id] = one
     same_catalogue = state.catalogue == rules.fingerprint or not state.tail
     if not fresh and same_catalogue:
         return Change(state, [])
     ones = sorted(fresh.values(), key=order_of)
-    later = not state.tail or order_of(ones[0]) > order_of(state.tail[-1])
+    later = not state.tail or (bool(ones) and order_of(ones[0]) > order_of(state.tail[-1]))
     if same_catalogue and later and not spoke_too_soon(state, ones[0], rules):
+        for one in ones:
+            forget(one)
         results = append(state, ones, rules)
         picture, tail = state.picture, state.tail
         results += revisions.publish_taken_over(state.customer, picture, tail, ones, rules)
         return Change(state, results)
-    return refold(state, rules, [*state.tail, *ones])
+    if replaced:
+        revisions.stamp(state)
+        for name in replaced:
+            fresh[name].revision, fresh[name].stamps = known[name].revision, known[name].stamps
+    return refold(state, rules, [one for one in state.tail if one.id not in fresh] + ones)
 
 
 def refold(

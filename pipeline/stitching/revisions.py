@@ -119,35 +119,17 @@ def publish_changed(
             if before_it == outcomes.outcome_record(journey, 0, customer, tail, rules):
                 continue
         results.append(_outcome(customer, journey, tail, rules))
-    results.extend(_last_words(customer, picture, tail))
+    results.extend(last_words(customer, picture, tail))
     return results
 
 
-def publish_taken_over(
-    customer: str,
-    picture: Picture,
-    tail: Sequence[Interaction],
-    arrivals: Sequence[Interaction],
-    rules: Rules,
-) -> list[Message]:
-    """What arrivals that had published results elsewhere leave to say, beside what they touched.
-
-    A session or journey that goes on here as part of another gets its last word; one that was
-    said to have ended, and has not, is said to be open.
-    """
-    if all(one.stamps is None for one in arrivals):
-        return []
-    reopened = {
-        one.journey: picture.journeys[one.journey]
-        for one in arrivals
-        if one.journey in picture.walked and picture.journeys[one.journey].live
-    }
-    results = [_outcome(customer, journey, tail, rules) for journey in reopened.values()]
-    return results + _last_words(customer, picture, arrivals)
+def opened_journeys(one: Interaction) -> bool:
+    """Whether a journey that it opened was published: it may lend its id to one that goes on."""
+    return one.stamps is not None and any(name != SESSION_STAMP for name in one.stamps)
 
 
-def _last_words(customer: str, picture: Picture, tail: Sequence[Interaction]) -> list[Message]:
-    """Stamps that no live result carries on: each result is absorbed, once."""
+def last_words(customer: str, picture: Picture, tail: Sequence[Interaction]) -> list[Message]:
+    """What interactions opened that no live result carries on: each is absorbed, once."""
     results: list[Message] = []
     for one in tail:
         for name, revision in (one.stamps or {}).items():

@@ -59,13 +59,12 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         return Change(state, [])
     ones = sorted(fresh.values(), key=order_of)
     later = not state.tail or (bool(ones) and order_of(ones[0]) > order_of(state.tail[-1]))
-    if same_catalogue and later and not spoke_too_soon(state, ones[0], rules):
+    simple = later and not any(revisions.opened_journeys(one) for one in ones)
+    if same_catalogue and simple and not spoke_too_soon(state, ones[0], rules):
         for one in ones:
             forget(one)
         results = append(state, ones, rules)
-        picture, tail = state.picture, state.tail
-        results += revisions.publish_taken_over(state.customer, picture, tail, ones, rules)
-        return Change(state, results)
+        return Change(state, results + revisions.last_words(state.customer, state.picture, ones))
     if replaced:
         revisions.stamp(state)
         for name in replaced:

@@ -207,6 +207,8 @@ def load(path: Path | None) -> ListenerSettings:
 
     try:
         return FromFile()
+    except UnicodeDecodeError as error:
+        raise SettingsInvalid([f"{where}: expected TOML in UTF-8; found {error}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid([f"{where}: expected TOML; found {error}"]) from error
     except ValidationError as error:

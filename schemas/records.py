@@ -75,8 +75,8 @@ class Link(Record, frozen=True):
         identifier: Whom it concerns, as `type:value`.
         anchor: The stronger identifier it was shown with, as `type:value`.
         at: The event time from which it holds.
-        origin: Empty where records show it; the device that met both; or what is held. A later
-            link with the same identifier, origin and time replaces an earlier one.
+        origin: The identifier and span of time that show it; the device that met both; or what
+            is held. Of two links with the same origin and anchor one replaces the other.
         reason: `shown_together`, `alias` or `device_met_both`; `holds` tells an owner of what it
             owns by now, `cap` tells that it owns too much.
         touchpoint: The touchpoint that showed it.

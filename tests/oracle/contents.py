@@ -1,0 +1,156 @@
+"""The oracle: what is true of a set of touchpoints, by the rules written once more, in batch.
+
+As plainly as they can be written: it takes the whole set at once, keeps no state between calls and
+cares for no cost. It shares nothing with `pipeline.stitching` but the values that say what the
+business believes (rules, missions, inventory). Where the two differ, one of them is wrong.
+
+What comes out are contents, without ids and revisions, which may depend on arrival.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.stitching.rules import Rules
+from schemas.records import Touchpoint
+from tests.oracle.customers import Claimed
+from tests.oracle.journeys import Story
+from tests.oracle.sessions import sessions_of
+
+Ids = frozenset[str]
+Reasons = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a verdict says, but for what it belongs to."""
+
+    touchpoint: str
+    channel: str
+    mission: str | None
+    phase: str | None
+    step: str | None
+    verdict: str | None
+    reasons: Reasons
+
+
+@dataclass(frozen=True)
+class Sat:
+    """What a session says."""
+
+    channel: str
+    started_at: datetime
+    ended_at: datetime
+    count: int
+    microjourney: tuple[str, ...]
+    verdicts: tuple[int, int, int]
+    state: str
+
+
+@dataclass(frozen=True)
+class Went:
+    """What a journey's outcome says."""
+
+    mission: str
+    outcome: str
+    reason: str
+    started_at: datetime
+    ended_at: datetime
+    phases: tuple[str, ...]
+    microjourney: tuple[str, ...]
+    channels: tuple[str, ...]
+    effort: float
+    verdicts: tuple[int, int, int]
+    moments_of_truth: tuple[str, ...]
+    broke_at: str | None
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that may not depend on the order of arrival. Groups are sets of touchpoints."""
+
+    customers: frozenset[Ids]
+    verdicts: dict[str, Judged]
+    sessions: dict[Ids, Sat]
+    journeys: dict[Ids, Went]
+
+
+def contents_of(arrivals: Iterable[Touchpoint], rules: Rules) -> Contents:
+    """What must come out once everything has arrived and all time has passed."""
+    unique: dict[str, Touchpoint] = {}
+    for one in arrivals:
+        unique.setdefault(one.id, one)
+    claimed = Claimed(unique.values(), rules.identity)
+    people: dict[str, list[Touchpoint]] = defaultdict(list)
+    for one in sorted(unique.values(), key=lambda one: (one.occurred_at, one.id)):
+        if "identity_only" not in one.signals:
+            people[claimed.customer_of(one)].append(one)
+    found = Contents(
+        frozenset(frozenset(o.id for o in ones) for ones in people.values()), {}, {}, {}
+    )
+    for ones in people.values():
+        _tell(found, ones, claimed, rules)
+    return found
+
+
+def reasons_of(reasons: Iterable[tuple[str, object]]) -> Reasons:
+    """Reasons in one order, since theirs is no promise."""
+    return tuple(sorted((rule, "" if value is None else str(value)) for rule, value in reasons))
+
+
+def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rules) -> None:
+    sessions = sessions_of(ones, claimed, rules)
+    story = Story(ones, sessions, rules)
+
+    def counted(members: list[Touchpoint]) -> tuple[int, int, int]:
+        said = [story.said[member.id].verdict for member in members]
+        return said.count("broken"), said.count("functional"), said.count("excellent")
+
+    def named(members: list[Touchpoint]) -> tuple[str, ...]:
+        names = [story.names[member.id] for member in members]
+        return tuple(n for at, n in enumerate(names) if at == 0 or names[at - 1] != n)[:100]
+
+    path_of = {member.id: path for path in story.paths for member in path.members}
+    for one in ones:
+        path, name = path_of.get(one.id), story.names[one.id]
+        phases = [] if path is None else [p.name for p in path.mission.phases if name in p.steps]
+        found.verdicts[one.id] = Judged(
+            touchpoint=name,
+            channel=one.channel,
+            mission=None if path is None else path.mission.name,
+            phase=phases[0] if phases else None,
+            step=name if phases else None,
+            verdict=story.said[one.id].verdict,
+            reasons=reasons_of(story.said[one.id].reasons),
+        )
+    for session in sessions:
+        found.sessions[frozenset(m.id for m in session.members)] = Sat(
+            channel=session.channel,
+            started_at=session.members[0].occurred_at,
+            ended_at=session.members[-1].occurred_at,
+            count=len(session.members),
+            microjourney=named(session.members),
+            verdicts=counted(session.members),
+            state="closed",
+        )
+    for path in story.paths:
+        names = [story.names[member.id] for member in path.members]
+        found.journeys[frozenset(m.id for m in path.members)] = Went(
+            mission=path.mission.name,
+            outcome=path.outcome,
+            reason=path.reason,
+            started_at=path.members[0].occurred_at,
+            ended_at=path.members[-1].occurred_at,
+            phases=tuple(p.name for p in path.mission.phases if not {*p.steps}.isdisjoint(names)),
+            microjourney=named(path.members),
+            channels=tuple(dict.fromkeys(member.channel for member in path.members)),
+            effort=story.effort(path),
+            verdicts=counted(path.members),
+            moments_of_truth=tuple(
+                n for n in dict.fromkeys(names) if n in rules.inventory.moments_of_truth
+            ),
+            broke_at=story.broken_at(path),
+            value=path.mission.value,
+        )

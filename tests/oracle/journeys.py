@@ -1,0 +1,214 @@
+"""Journeys of one customer: which mission each touchpoint serves, and how each journey ends."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from pipeline.stitching.missions import Mission
+from pipeline.stitching.rules import Rules
+from schemas.records import Touchpoint
+from tests.oracle.sessions import ENDS, Sitting
+from tests.oracle.verdicts import Said, judged
+
+SELF_SERVICE = {"web", "app", "chatbot"}
+LIVE = {"ivr", "agent"}
+WEIGHTS = {"rage_click": 3, "dead_click": 2, "error_click": 2, "quick_back": 1, "transfer": 2}
+
+
+@dataclass
+class Path:
+    """A journey: its members in order, and what was decided of it."""
+
+    mission: Mission
+    members: list[Touchpoint] = field(default_factory=list)
+    outcome: str = "open"
+    reason: str = ""
+
+
+class Story:
+    """One customer's journeys and verdicts, told from the first touchpoint to the last.
+
+    Attributes:
+        names: Touchpoint id to its id in the inventory.
+        said: Touchpoint id to its verdict.
+        paths: The journeys, in the order in which they began.
+    """
+
+    def __init__(
+        self, touchpoints: list[Touchpoint], sessions: list[Sitting], rules: Rules
+    ) -> None:
+        self.rules = rules
+        self.missions = rules.missions.all
+        self.names = {
+            one.id: rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
+            for one in touchpoints
+        }
+        self.said: dict[str, Said] = {}
+        self._own: dict[str, Said] = {}  # as it was said at once: what came later left out
+        self.paths: list[Path] = []
+        self._session_of = {one.id: sitting for sitting in sessions for one in sitting.members}
+        for one in touchpoints:
+            self._tell(one)
+        for path in self.paths:
+            self._fall_silent(path)
+
+    def place_of(self, path: Path, one: Touchpoint) -> int | None:
+        """The number of a touchpoint in the mission's order of steps; None where it is no step."""
+        steps = [step for phase in path.mission.phases for step in phase.steps]
+        return steps.index(self.names[one.id]) if self.names[one.id] in steps else None
+
+    def reached(self, path: Path) -> list[str]:
+        """The steps that were reached."""
+        return [self.names[m.id] for m in path.members if self.place_of(path, m) is not None]
+
+    def broken_at(self, path: Path) -> str | None:
+        """The touchpoint that cost the mission: the last broken, a moment of truth first."""
+        if path.outcome == "completed":
+            return None
+        broken = [self.names[m.id] for m in path.members if self.said[m.id].verdict == "broken"]
+        moments = [name for name in broken if name in self.rules.inventory.moments_of_truth]
+        known = [name for name in broken if name != "other"]
+        return (moments or known or broken or [None])[-1]  # type: ignore[list-item]
+
+    def effort(self, path: Path) -> float:
+        """7 very easy to 1 very hard."""
+        load = 0.0
+        steps = [m for m in path.members if self.place_of(path, m) is not None]
+        for at, step in enumerate(steps):
+            before = [self.names[m.id] for m in steps[:at]]
+            if self.names[step.id] in before and before[-1] != self.names[step.id]:
+                load += 3
+        roads = [m.channel for m in path.members if m.channel != "survey"]
+        for pair in pairwise(roads):
+            if pair[0] != pair[1] and pair not in path.mission.planned_changes:
+                load += 2
+        signals = [signal for m in path.members for signal in m.signals]
+        load += sum(WEIGHTS.get(signal, 0) for signal in signals)
+        misses = [signal for signal in signals if signal in ("fallback", "no_match")]
+        load += 2 * max(0, len(misses) - 1)
+        aims = path.mission.objectives
+        if aims.touchpoints_max is not None:
+            load += max(0, len(path.members) - aims.touchpoints_max)
+        if aims.duration_max is not None:
+            took = path.members[-1].occurred_at - path.members[0].occurred_at
+            load += min(5, took // aims.duration_max)
+        return round(max(1.0, 7 - load / 3), 2)
+
+    def _tell(self, one: Touchpoint) -> None:
+        for running in self._open():
+            if one.occurred_at - running.members[-1].occurred_at > running.mission.patience:
+                self._fall_silent(running)
+        path = self._mission_of(one)
+        progressed = path is not None and bool(self.reached(path))
+        if path is not None:
+            path.members.append(one)
+        session = self._session_of[one.id]
+        before = session.members[: session.members.index(one)]
+        self.said[one.id] = self._own[one.id] = judged(
+            one,
+            [(other, self._own[other.id]) for other in before],
+            place=self._where(one),
+            place_of={other.id: self._where(other) for other in before},
+            on_path=path is not None and self.names[one.id] in _expected(path.mission),
+            progressed=progressed,
+            in_journey=path is not None,
+            rules=self.rules,
+        )
+        if path is not None:
+            self._blame_leak(path, one)
+            self._conclude(path, one)
+        self._excuse_short_call(one, session)
+
+    def _where(self, one: Touchpoint) -> str:
+        return one.location or self.names[one.id]
+
+    def _open(self) -> list[Path]:
+        return [path for path in self.paths if path.outcome == "open"]
+
+    def _mission_of(self, one: Touchpoint) -> Path | None:
+        """Intent; who expects it, as a next step before all, then the last active; start; last."""
+        name = self.names[one.id]
+        for mission in self.missions.values():
+            if one.intent is not None and one.intent in (mission.name, *mission.intents):
+                running = [path for path in self._open() if path.mission is mission]
+                return running[0] if running else self._begin(mission)
+        expecting = [path for path in self._open() if name in _expected(path.mission)]
+        if expecting:
+            return max(
+                enumerate(expecting),
+                key=lambda at: (self._is_next(at[1], one), at[1].members[-1].occurred_at, at[0]),
+            )[1]
+        for mission in self.missions.values():
+            if name in mission.starts:
+                return self._begin(mission)
+        latest = sorted(self._open(), key=lambda path: path.members[-1].occurred_at)
+        return latest[-1] if latest else None
+
+    def _is_next(self, path: Path, one: Touchpoint) -> bool:
+        places = [self.place_of(path, member) for member in path.members]
+        farthest = max((place for place in places if place is not None), default=-1)
+        return self.place_of(path, one) == farthest + 1
+
+    def _begin(self, mission: Mission) -> Path:
+        path = Path(mission)
+        self.paths.append(path)
+        return path
+
+    def _blame_leak(self, path: Path, one: Touchpoint) -> None:
+        if one.channel not in LIVE or len(path.members) < 2:
+            return
+        before = path.members[-2]
+        said = self.said[before.id]
+        if before.channel not in SELF_SERVICE or "handoff" in before.signals:
+            return
+        if (before.channel, one.channel) in path.mission.planned_changes or said.verdict is None:
+            return
+        trouble = said.verdict == "broken" or (said.verdict == "functional" and said.reasons)
+        limits = self.rules.verdicts
+        since = one.occurred_at - before.occurred_at
+        if since <= (limits.leak_normal if trouble else limits.leak_strong):
+            reasons = [*said.reasons, ("leaked_to_call", since.total_seconds())]
+            self.said[before.id] = Said("broken", reasons)
+
+    def _conclude(self, path: Path, one: Touchpoint) -> None:
+        if self.names[one.id] in path.mission.completes:
+            path.outcome, path.reason = "completed", "completing_touchpoint"
+        elif self.names[one.id] in path.mission.frustrates:
+            path.outcome, path.reason = "frustrated", "gave_up"
+            self._blame_unreached(path)
+
+    def _fall_silent(self, path: Path) -> None:
+        if path.outcome != "open":
+            return
+        self._blame_unreached(path)
+        if any(self.said[member.id].verdict == "broken" for member in path.members):
+            path.outcome, path.reason = "frustrated", "silence_after_broken"
+        else:
+            path.outcome, path.reason = "abandoned", "silence"
+
+    def _blame_unreached(self, path: Path) -> None:
+        """A sign of trouble, and then no new step until the end."""
+        last_progress = 0
+        for at, member in enumerate(path.members):
+            new = self.names[member.id] not in [self.names[m.id] for m in path.members[:at]]
+            if new and self.place_of(path, member) is not None:
+                last_progress = at
+        for member in path.members[last_progress:]:
+            said = self.said[member.id]
+            if said.verdict == "functional" and said.reasons:
+                reasons = [*said.reasons, ("step_not_reached", None)]
+                self.said[member.id] = Said("broken", reasons)
+
+    def _excuse_short_call(self, one: Touchpoint, session: Sitting) -> None:
+        """A call that was hung up at once is kept and not judged."""
+        if session.channel != "ivr" or ENDS.isdisjoint(one.signals):
+            return
+        members = session.members[: session.members.index(one) + 1]
+        length = one.occurred_at - members[0].occurred_at
+        if len(members) > 1 and length < self.rules.verdicts.call_length_min:
+            for member in members:
+                self.said[member.id] = Said(None, [])
+
+
+def _expected(mission: Mission) -> set[str]:
+    steps = {step for phase in mission.phases for step in phase.steps}
+    return {*mission.starts, *mission.completes, *mission.frustrates, *steps}

@@ -1,0 +1,71 @@
+"""A runtime whose messages cross: what one key sends another keeps its order, nothing else does.
+
+As on Kafka, where keys live on different partitions and each is read at its own pace.
+"""
+
+from collections import deque
+from random import Random
+from typing import Any
+
+from pipeline.runtimes.engine import END_OF_TIME
+from pipeline.stitching import identity
+from pipeline.stitching.change import Message
+from pipeline.stitching.rules import Rules
+from pipeline.topology import STAGES, Stage
+from schemas.records import Touchpoint
+from schemas.topics import TOUCHPOINTS
+from tests.builders import Results
+
+
+class Crossing:
+    """Drives the stages, choosing by chance whose message is read next."""
+
+    def __init__(self, rules: Rules, chance: Random) -> None:
+        self.sent: list[Message] = []
+        self._rules = rules
+        self._chance = chance
+        self._states: dict[tuple[str, str], Any] = {}
+        self._roads: dict[tuple[str, str, str], deque[Message]] = {}
+        self._readers = {topic: stage for stage in STAGES for topic in stage.reads}
+
+    def take(self, touchpoint: Touchpoint) -> None:
+        """One more arrives; a few messages, or none, are read before the next does."""
+        key, _ = identity.read(touchpoint, self._rules.identity)
+        self._send("emitter", [Message(TOUCHPOINTS, key, touchpoint)])
+        for _ in range(self._chance.choice((0, 0, 1, 2, 5))):
+            self._read_one()
+
+    def results(self) -> Results:
+        """Read all that is on its way, let all time pass, and tell what came of it."""
+        while self._read_one():
+            pass
+        for (stage_name, key), state in list(self._states.items()):
+            stage = next(stage for stage in STAGES if stage.name == stage_name)
+            while state is not None and stage.due_at(state, self._rules) is not None:
+                change = stage.expire(state, END_OF_TIME, self._rules)
+                state = change.state
+                self._send(key, change.results)
+        return Results(self.sent)
+
+    def _read_one(self) -> bool:
+        if not self._roads:
+            return False
+        road = self._chance.choice(sorted(self._roads))
+        message = self._roads[road].popleft()
+        if not self._roads[road]:
+            del self._roads[road]
+        stage: Stage = self._readers[message.topic]
+        at = (stage.name, message.key)
+        change = stage.step(self._states.get(at), message.key, message, None, self._rules)
+        self._states[at] = change.state
+        self._send(f"{stage.name} {message.key}", change.results)
+        return True
+
+    def _send(self, sender: str, messages: list[Message]) -> None:
+        for message in messages:
+            self.sent.append(message)
+            if message.topic in self._readers:
+                road = (sender, message.topic, message.key)
+                self._roads.setdefault(road, deque()).append(
+                    Message(message.topic, message.key, message.record)
+                )

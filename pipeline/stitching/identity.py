@@ -40,6 +40,10 @@ the earliest time seen (P). A record that shows an account, a user and a device 
 every time; and since the earliest of a set does not depend on the order of arrival, nor does
 the result."""
 
+REMEMBERED_MAX: Final = 50_000
+"""Sets of identifiers whose reading is kept, since a customer shows the same ones again; then it
+starts afresh."""
+
 SPANS_MAX: Final = 32
 """Spans an identifier remembers having told of; a forgotten one is told again, harmlessly."""
 
@@ -50,25 +54,33 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
     Both as `type:value`, without values that identify nobody. The key is `schemas.identifiers`'
     `primary`: a device before all else, then the session, then whatever there is.
     """
-    identifiers, ranks = touchpoint.identifiers, rules.ranks
-    found = [
-        (ranks[name], f"{name}:{value}")
-        for name, value in identifiers.items()
-        if name in ranks and blocked(value, rules.blocked) is None
-    ]
-    if len(found) > 1:
-        found.sort()
-    if found and found[-1][0] >= rules.device_rank:
-        return found[-1][1], tuple([shown for _, shown in found[:-1]])
+    identifiers = touchpoint.identifiers
+    seen = tuple(identifiers.items())
+    shown = rules.remembered.get(seen)
+    if shown is None:
+        if len(rules.remembered) >= REMEMBERED_MAX:
+            rules.remembered.clear()
+        shown = rules.remembered[seen] = _linking(identifiers, rules)
+    if shown and class_of(shown[-1], rules) == "device":
+        return shown[-1], shown[:-1]
     if touchpoint.session_hint:
-        key = f"session:{touchpoint.source}/{touchpoint.session_hint}"
-        return key, tuple([shown for _, shown in found])
-    if found:
-        return found[-1][1], tuple([shown for _, shown in found[:-1]])
+        return f"session:{touchpoint.source}/{touchpoint.session_hint}", shown
+    if shown:
+        return shown[-1], shown[:-1]
     for name in sorted(identifiers):
         if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
             return f"{name}:{identifiers[name]}", ()
     return f"event:{touchpoint.source}/{touchpoint.id}", ()
+
+
+def _linking(identifiers: dict[str, str], rules: IdentityRules) -> tuple[str, ...]:
+    """Those that may link, strongest first."""
+    found = [
+        (rules.ranks[name], f"{name}:{value}")
+        for name, value in identifiers.items()
+        if name in rules.ranks and blocked(value, rules.blocked) is None
+    ]
+    return tuple(shown for _, shown in sorted(found))
 
 
 def identify(

@@ -68,10 +68,10 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     shared_window: timedelta = timedelta(days=30)
     shared_claim: timedelta = timedelta(minutes=30)
     ranks: dict[str, int] = {}
-    device_rank: int = 0
+    remembered: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}
 
     def __post_init__(self) -> None:
-        """Derive `ranks`, 0 for the strongest type that links, and the first device's.
+        """Derive `ranks`, 0 for the strongest type that links; `remembered` is `identity`'s own.
 
         Classes are ordered strongest first, so that a class is a range of ranks.
         """
@@ -81,8 +81,6 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
             key=lambda name: order.index(self.classes[name]),
         )
         msgspec.structs.force_setattr(self, "ranks", {name: at for at, name in enumerate(linking)})
-        stronger = sum(self.classes[name] != "device" for name in linking)
-        msgspec.structs.force_setattr(self, "device_rank", stronger)
 
 
 class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):

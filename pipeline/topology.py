@@ -18,7 +18,7 @@ from pipeline.stitching import customer, handovers, identity
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
-from pipeline.stitching.kept import CustomerState, interaction_of
+from pipeline.stitching.kept import CustomerState, interaction_of, pack, unpack
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late
 from pipeline.stitching.signals import IDENTITY_ONLY
@@ -163,8 +163,8 @@ STITCH: Final = Stage(
     step=stitch,
     expire=customer.expire,
     due_at=customer.due_at,
-    encode=_encoder.encode,
-    decode=msgspec.msgpack.Decoder(CustomerState).decode,
+    encode=pack,
+    decode=unpack,
 )
 
 STAGES: Final = (IDENTIFY, STITCH)

@@ -18,6 +18,8 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     tail, picture = state.tail, state.picture
     touched = Touched()
     for one in ones:
+        if tail:
+            _share(one, tail[-1])
         tail.append(one)
         step(picture, tail, one, rules, touched)
     if state.until is not None and ones[-1].at < state.until:
@@ -26,6 +28,16 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     if len(tail) >= state.looked:
         seal(state, rules)
     return results
+
+
+def _share(one: Interaction, last: Interaction) -> None:
+    """Hold once what an interaction has in common with the one before it."""
+    if one.hint == last.hint:
+        one.hint = last.hint
+    if one.device == last.device:
+        one.device = last.device
+    if one.path == last.path:
+        one.path = last.path
 
 
 def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool:

@@ -88,7 +88,7 @@ def main() -> None:
         "10 touchpoints a customer"
     )
     with Served("profiled" if options.profile else None) as served:
-        at_full_speed(served, 100_000 // part)
+        at_full_speed(served, 50_000 // part)
         if not options.profile:
             at_an_easy_rate(served, 1_000 // part)
 

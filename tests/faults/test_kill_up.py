@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from itertools import islice
 from threading import Event, Lock, Thread
 
@@ -21,7 +22,8 @@ import pytest
 from pipeline.catalogue import files
 from pipeline.demo.day import touchpoints_of
 from pipeline.runtimes.embedded.reader import LogReader
-from pipeline.runtimes.memory import in_memory
+from pipeline.runtimes.engine import Engine
+from pipeline.topology import STAGES
 from schemas import codec
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
@@ -171,13 +173,38 @@ def assert_each_in_one_session(by_topic, log):
     assert closed == {key: members[key] for key in closed}, "a session counts other than its own"
 
 
+class States:
+    """States in memory that are due to the microsecond, as those of the process are."""
+
+    def __init__(self):
+        self._states, self._due, self._heap = {}, {}, []
+        self.get = self._states.get
+
+    def put(self, key, state, due_at):
+        self._states[key], self._due[key] = state, due_at
+        if due_at is not None:
+            heappush(self._heap, (due_at, key))
+
+    def delete(self, key):
+        self._states.pop(key, None)
+        self._due.pop(key, None)
+
+    def due(self, until, limit):
+        found = {}
+        while self._heap and self._heap[0][0] <= until and len(found) < limit:
+            due_at, key = heappop(self._heap)
+            if self._due.get(key) == due_at:
+                found[key] = due_at
+        return list(found)
+
+
 def assert_as_if_nothing_had_happened(directory, by_topic):
     """The same log through stages in memory, without a kill, a clock or a commit.
 
     Contents agree. Revisions need not: once a second the process looks at the clock, and so may
     close and open again what waits, in memory, for the watermark's next move.
     """
-    engine = in_memory(files.load(SEEDS))
+    engine = Engine({stage.name: States() for stage in STAGES}, files.load(SEEDS))
     for value in values(directory, TOUCHPOINTS):
         engine.process(codec.decode_touchpoint(value))
     engine.expire()

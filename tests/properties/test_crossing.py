@@ -19,7 +19,7 @@ STORIES = {
     "an e-mail between two logins": [
         touchpoint("10:08", id="1", anonymous_id="a", user_id="ann"),
         touchpoint("10:09", id="2", anonymous_id="a", email="e"),
-        touchpoint("10:10", id="3", anonymous_id="b", email="e"),
+        touchpoint("10:10", id="3", anonymous_id="a", user_id="bob"),
         touchpoint("10:11", id="4", anonymous_id="a", email="e"),
     ],
     "two people by turns at one device": pytest.param(

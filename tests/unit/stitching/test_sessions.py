@@ -1,6 +1,6 @@
 import pytest
 
-from tests.builders import NO_MISSIONS, Results, process, touchpoint
+from tests.builders import NO_MISSIONS, Results, engine, process, touchpoint
 
 Groups = set[frozenset[str]]
 
@@ -181,3 +181,13 @@ def test_sessions_close_when_the_watermark_has_passed_their_gap() -> None:
 
     closed = [one for one in told.records("sessions") if one.state == "closed"]
     assert closed[0].session_id == told.verdicts["1"].session_id
+
+
+def test_a_session_is_still_open_after_a_silence_of_exactly_its_gap() -> None:
+    running = engine(NO_MISSIONS)
+    running.process(touchpoint("10:00", id="1"))
+
+    running.process(touchpoint("10:30", id="2", channel="app"))
+
+    told = Results(list(running.outbox))
+    assert [one.state for one in told.records("sessions")] == ["open", "open"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -21,6 +22,10 @@ from pipeline.runtimes.engine import Engine, StateStore
 from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import STAGES
+
+EXPIRE_AFTER: Final = 32
+"""Moves of the watermark - 1,024 touchpoints - after which the embedded runtime looks for what is
+due, beside once a second: each look writes the states that changed."""
 
 
 def now() -> datetime:
@@ -73,7 +78,7 @@ def embedded(
         return Unavailable(retry_after=retry_after, reason=reason)
 
     def engine(stores: Mapping[str, StateStore]) -> Engine:
-        return Engine(stores, rules)
+        return Engine(stores, rules, expire_after=EXPIRE_AFTER)
 
     runtime = EmbeddedRuntime(
         directory,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline.stitching import customer, handovers, identity
+from pipeline.stitching import customer, handovers, identity, keys
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
@@ -79,7 +79,7 @@ def identify(
     if isinstance(record, Link):
         return identity.link(state, key, record, rules.identity)
     assert isinstance(record, Touchpoint)
-    shown = (message.route or identity.read(record, rules.identity))[1]
+    shown = (message.route or keys.read(record, rules.identity))[1]
     return identity.identify(state, key, shown, record, rules.identity)
 
 
@@ -101,7 +101,7 @@ def stitch(
         return Change(state, [])  # it has told identify all it has to tell
     if is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
-    device, path = message.route or identity.route_of(key, record, rules.identity)
+    device, path = message.route or keys.route_of(key, record, rules.identity)
     one = interaction_of(record, device, path)
     return customer.observe(state or CustomerState(key), one, rules)
 

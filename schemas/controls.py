@@ -72,7 +72,7 @@ class Reroute(Control, frozen=True):
 class Recall(Control, frozen=True):
     """Give up what came by this identifier in [start, until) to customer `to`.
 
-    `path` is how the identifier's touchpoints are known: those whose path holds it.
+    The identifier's are those interactions whose `path` holds it.
     """
 
     identifier: str
@@ -86,6 +86,3 @@ class Handover(Control, frozen=True):
 
     giver: str
     interactions: tuple[Interaction, ...]
-
-
-ControlRecord = Reroute | Recall | Handover

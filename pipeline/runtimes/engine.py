@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from pipeline.stitching import identity
+from pipeline.stitching import keys
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
 from pipeline.stitching.rules import Rules
@@ -52,12 +52,23 @@ class Snapshot(msgspec.Struct, array_like=True):
 class Engine:
     """Takes touchpoints, drives the stages, gathers what they send.
 
+    Args:
+        stores: One for each stage, by its name.
+        rules: The catalogue's.
+        expire_after: Moves of the watermark after which what is due expires. Stores that write
+            before they can tell what is due want more than one; nothing but the moment of a
+            result depends on it.
+
     Attributes:
         outbox: What was sent since it was last emptied, in order; the runtime empties it.
     """
 
-    def __init__(self, stores: Mapping[str, StateStore], rules: Rules) -> None:
+    def __init__(
+        self, stores: Mapping[str, StateStore], rules: Rules, *, expire_after: int = 1
+    ) -> None:
         self.outbox: list[Message] = []
+        self._expire_after = expire_after
+        self._moves = 0
         self._rules = rules
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
         self._readers: dict[str, tuple[Stage, StateStore]] = {
@@ -74,14 +85,16 @@ class Engine:
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one touchpoint through all that it causes."""
         rules = self._rules
-        key, shown = identity.read(touchpoint, rules.identity)
+        key, shown = keys.read(touchpoint, rules.identity)
         self._send(self._step(Message(TOUCHPOINTS, key, touchpoint, (key, shown))))
         known = self._known
         known.arrived_at = touchpoint.received_at
         if known.watermark.observe(
             touchpoint.occurred_at, touchpoint.received_at, rules.out_of_order
         ):
-            self.expire()
+            self._moves += 1
+            if self._moves >= self._expire_after:
+                self.expire()
 
     def tick(self, now: datetime) -> None:
         """Wall clock: when touchpoints stop coming, it carries the watermark."""
@@ -99,6 +112,7 @@ class Engine:
     def expire(self) -> int:
         """Expire what is due by the watermark; how many states there were."""
         watermark, expired = self.watermark, 0
+        self._moves = 0
         if watermark is None:
             return 0
         for stage in STAGES:

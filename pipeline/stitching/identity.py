@@ -40,47 +40,8 @@ the earliest time seen (P). A record that shows an account, a user and a device 
 every time; and since the earliest of a set does not depend on the order of arrival, nor does
 the result."""
 
-REMEMBERED_MAX: Final = 50_000
-"""Sets of identifiers whose reading is kept, since a customer shows the same ones again; then it
-starts afresh."""
-
 SPANS_MAX: Final = 32
 """Spans an identifier remembers having told of; a forgotten one is told again, harmlessly."""
-
-
-def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, ...]]:
-    """The identifier a touchpoint is keyed by, and the stronger ones it shows, strongest first.
-
-    Both as `type:value`, without values that identify nobody. The key is `schemas.identifiers`'
-    `primary`: a device before all else, then the session, then whatever there is.
-    """
-    identifiers = touchpoint.identifiers
-    seen = tuple(identifiers.items())
-    shown = rules.remembered.get(seen)
-    if shown is None:
-        if len(rules.remembered) >= REMEMBERED_MAX:
-            rules.remembered.clear()
-        shown = rules.remembered[seen] = _linking(identifiers, rules)
-    if shown and class_of(shown[-1], rules) == "device":
-        return shown[-1], shown[:-1]
-    if touchpoint.session_hint:
-        return f"session:{touchpoint.source}/{touchpoint.session_hint}", shown
-    if shown:
-        return shown[-1], shown[:-1]
-    for name in sorted(identifiers):
-        if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
-            return f"{name}:{identifiers[name]}", ()
-    return f"event:{touchpoint.source}/{touchpoint.id}", ()
-
-
-def _linking(identifiers: dict[str, str], rules: IdentityRules) -> tuple[str, ...]:
-    """Those that may link, strongest first."""
-    found = [
-        (rules.ranks[name], f"{name}:{value}")
-        for name, value in identifiers.items()
-        if name in rules.ranks and blocked(value, rules.blocked) is None
-    ]
-    return tuple(shown for _, shown in sorted(found))
 
 
 def identify(
@@ -93,7 +54,7 @@ def identify(
     """A touchpoint keyed by this identifier: send it to its customer, and tell what it shows.
 
     The touchpoint goes to the customer of its strongest identifier; one that shows none besides
-    the key's own, to whoever owns that at the time. `key` and `shown` are what `read` says.
+    the key's own, to whoever owns that at the time. `key` and `shown` are what `keys.read` says.
     """
     at = touchpoint.occurred_at
     results: list[Message] = []
@@ -114,16 +75,6 @@ def identify(
         results += _alias(state, key, previous, shown[0] if shown else key, touchpoint, rules)
     results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path)))
     return Change(state, results)
-
-
-def route_of(
-    customer: str, touchpoint: Touchpoint, rules: IdentityRules
-) -> tuple[str, tuple[str, ...]]:
-    """What a touchpoint is keyed by, and the identifier by which it came to this customer."""
-    key, shown = read(touchpoint, rules)
-    if shown and customer_of(shown[0]) == customer:
-        return key, (shown[0],)
-    return key, (key,)
 
 
 def link(
@@ -235,7 +186,7 @@ def _moved(
 ) -> list[Message]:
     """What to tell when the owners changed: who has to give up what, and what is known anew."""
     after = timeline(state, rules)
-    results = _imply(state, key, after, touchpoint, rules)
+    results = _imply(state, key, touchpoint, rules)
     if after == before:
         return results
     own = customer_of(key)
@@ -281,7 +232,7 @@ def _changed(
 
 
 def _imply(
-    state: IdentifierState, key: str, owners: Owners, touchpoint: str, rules: IdentityRules
+    state: IdentifierState, key: str, touchpoint: str, rules: IdentityRules
 ) -> list[Message]:
     """What a device met at different times belongs together: its e-mail to its login."""
     claims = state.claims

@@ -35,6 +35,8 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
         until: How far time has passed for this customer.
         catalogue: The fingerprint of the rules that derived it.
         owners: Where the customer's identifier belongs by now: (from, customer), sorted.
+        identifier: The identifier whose own customer this is, once a reroute has told it; put on
+            the path of what is forwarded to `owners`.
         sealed: What is earlier can no longer be told apart; set when the tail had to be cut.
         looked: The tail's length at which it is next looked through for sealing.
     """

@@ -108,7 +108,7 @@ def step(
     if session.ended:
         session.closed = True
         picture.open.remove(session.serial)
-        if _is_short_call(session, tail, rules):
+        if _is_short_call(session, rules):
             _unjudge(session, picture, tail, touched)
         fresh = True
     if fresh:
@@ -165,7 +165,7 @@ def _unjudge(
             journeys.move(picture.journeys[serial], Move.PARDON)
 
 
-def _is_short_call(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:
+def _is_short_call(session: OpenSession, rules: Rules) -> bool:
     """A call that was hung up at once: kept, not judged. Source: Webex's short-call threshold."""
     if session.channel != "ivr" or session.count < 2:
         return False

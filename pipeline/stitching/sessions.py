@@ -65,11 +65,6 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     counts: dict[str, int] | None = None
     carried: Carried | None = None
 
-    @property
-    def due(self) -> datetime:
-        """When silence closes it; a silence of exactly the gap does not."""
-        return self.last + self.gap
-
 
 def rule_of(channel: str, source: str, rules: Rules) -> SessionRule:
     """The rule of a channel; a source's own goes before it."""

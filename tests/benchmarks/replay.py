@@ -4,7 +4,7 @@
 
 The demo's traffic: sessions of some channels, log-ins, merges, 8 missions. First a day of many
 customers from nothing; then the same number of touchpoints where ever more customers are known
-already, which should cost the same (flatness). Target: 50,000 touchpoints a CPU-second.
+already, which should cost the same (flatness). Target: 40,000 touchpoints a CPU-second.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from pipeline.runtimes.engine import END_OF_TIME
-from pipeline.stitching import identity
+from pipeline.stitching import keys
 from pipeline.stitching.change import Message
 from pipeline.stitching.rules import Rules
 from pipeline.topology import STAGES, Stage
@@ -30,7 +30,7 @@ class Crossing:
 
     def take(self, touchpoint: Touchpoint) -> None:
         """One more arrives; a few messages, or none, are read before the next does."""
-        key, _ = identity.read(touchpoint, self._rules.identity)
+        key, _ = keys.read(touchpoint, self._rules.identity)
         self._send("emitter", [Message(TOUCHPOINTS, key, touchpoint)])
         for _ in range(self._chance.choice((0, 0, 1, 2, 5))):
             self._read_one()

@@ -47,7 +47,7 @@ SPACE_PROBE_PAUSE: Final = timedelta(milliseconds=500)
 SPACE_PROBE_BYTES: Final = 64 * 1024
 """What it has to take for an answer: some hundred touchpoints."""
 
-CHECKPOINT_BYTES: Final = 8 * 1024 * 1024
+CHECKPOINT_BYTES: Final = 64 * 1024 * 1024
 """Written bytes after which the WAL is carried over into the database, after an answer."""
 
 DRAIN_MAX: Final = timedelta(seconds=5)

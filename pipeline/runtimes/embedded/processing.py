@@ -23,11 +23,18 @@ from schemas import codec
 from schemas.records import Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, TOUCHPOINTS
 
-PROCESSED_RECORDS_MAX: Final = 500
+PROCESSED_RECORDS_MAX: Final = 2_000
 """Touchpoints that one cycle processes: what a publisher at most waits behind."""
 
 PROCESSING_TIME_MAX: Final = timedelta(milliseconds=20)
 """Time after which a cycle processes no more, however few it was."""
+
+CATCHING_UP: Final = 1_000
+"""Touchpoints that wait, from which a cycle may take `CATCHING_UP_TIME_MAX`: fewer and larger
+commits write each state less often, and publishers are slowed to what is processed."""
+
+CATCHING_UP_TIME_MAX: Final = timedelta(milliseconds=150)
+"""The same limit while more than that wait."""
 
 HELD_RECORDS_MAX: Final = 10_000
 """Appended touchpoints kept in memory until processed; beyond them the log is read again."""
@@ -245,7 +252,9 @@ class Processing:
     def _process(
         self, limit: int, now: datetime, results: list[Message], dead: list[int], started: float
     ) -> int:
-        deadline = started + PROCESSING_TIME_MAX.total_seconds()
+        behind = self.waiting > CATCHING_UP
+        time_max = CATCHING_UP_TIME_MAX if behind else PROCESSING_TIME_MAX
+        deadline = started + time_max.total_seconds()
         count = 0
         for offset, value, _ in self._backlog.first(limit):
             if offset in self._poison:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pipeline.runtimes.runtime import StageCodec
 
-STATES_MAX: Final = 20_000
+STATES_MAX: Final = 50_000
 """States of a stage kept decoded between cycles."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

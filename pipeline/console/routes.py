@@ -30,7 +30,7 @@ STYLE: Final = """\
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid #8884; border-radius: .4rem; }
 """
 
@@ -80,14 +80,14 @@ def page(counts: dict[str, int], ready: bool, reason: str, emitters_url: str) ->
         for topic, count in counts.items()
     )
     body = '{"channel":"web","name":"home","identifiers":{"anonymous_id":"a-1"}}'
-    command = f"curl {emitters_url}/v1/touchpoints -d '{body}'"
+    command = f"curl {emitters_url}/v1/touchpoints \\\n  -d '{body}'"
     first = "" if counts.get("touchpoints") else "<p>Nothing has come in yet. Send something:</p>"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Touchpoints</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/style.css"></head>
 <body><h1>Touchpoints</h1><p role="status">{state}</p>
 <table><caption>Records appended so far</caption>
-<thead><tr><th scope="col">Topic</th><th scope="col">Records</th></tr></thead>
+<thead><tr><th scope="col">Topic</th><th scope="col" class="number">Records</th></tr></thead>
 <tbody>{rows}</tbody></table>
 {first}<pre>{escape(command)}
 touchpoints tail verdicts --from-start</pre>

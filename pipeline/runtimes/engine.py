@@ -22,7 +22,7 @@ from schemas.topics import TOUCHPOINTS
 END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """A watermark behind which everything has closed."""
 
-DUE_MAX: Final = 10_000
+DUE_MAX: Final = 1_000
 """States that one look at the clock expires at most; the rest follow at the next."""
 
 

@@ -47,9 +47,8 @@ class Stage(NamedTuple):
         name: How runtimes and metrics call it.
         reads: The topics whose messages `step` takes.
         writes: The topics of the messages that it may return.
-        key: What a message's state is kept under; for most, the message's own key.
-        step: (state or None, key, message, watermark, rules) → the state that follows, None to
-            forget it, and messages.
+        step: (state or None, the message's key, message, watermark, rules) → the state that
+            follows, None to forget it, and messages.
         expire: (state, watermark, rules) → the same, when `due_at` has come.
         due_at: When `expire` is next worth calling; None for never.
         encode, decode: A state as bytes and back.
@@ -58,7 +57,6 @@ class Stage(NamedTuple):
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    key: Callable[[Message, Rules], str]
     step: Callable[[Any, str, Message, datetime | None, Rules], Change[Any]]
     expire: Callable[[Any, datetime, Rules], Change[Any]]
     due_at: Callable[[Any, Rules], datetime | None]
@@ -122,28 +120,15 @@ def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
     return Message(DEAD_LETTERS, touchpoint.source, letter)
 
 
-def _identifier(message: Message, rules: Rules) -> str:
-    return message.key
-
-
-def _kept(state: Any, until: datetime, rules: Rules) -> Change[Any]:
-    return Change(state, [])
-
-
-def _never(state: Any, rules: Rules) -> datetime | None:
-    return None
-
-
 _encoder: Final = msgspec.msgpack.Encoder()
 
 IDENTIFY: Final = Stage(
     name="identify",
     reads=(TOUCHPOINTS, LINKS),
     writes=(CUSTOMER_TOUCHPOINTS, LINKS, IDENTITY_CHANGES, DEAD_LETTERS),
-    key=_identifier,
     step=identify,
-    expire=_kept,
-    due_at=_never,
+    expire=identity.expire,
+    due_at=identity.due_at,
     encode=_encoder.encode,
     decode=msgspec.msgpack.Decoder(IdentifierState).decode,
 )
@@ -159,7 +144,6 @@ STITCH: Final = Stage(
         IDENTITY_CHANGES,
         DEAD_LETTERS,
     ),
-    key=_identifier,
     step=stitch,
     expire=customer.expire,
     due_at=customer.due_at,

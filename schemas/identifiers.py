@@ -151,10 +151,10 @@ def primary(
     if linking and classes[linking[-1]] == "device":
         return f"{linking[-1]}:{identifiers[linking[-1]]}"
     if session_hint:
-        return f"session:{source}/{session_hint}"
+        return f"@session:{source}/{session_hint}"
     if linking:
         return f"{linking[-1]}:{identifiers[linking[-1]]}"
     for name in sorted(identifiers):
         if name != PREVIOUS_ID:
             return f"{name}:{identifiers[name]}"
-    return f"event:{source}/{touchpoint_id}"
+    return f"@event:{source}/{touchpoint_id}"

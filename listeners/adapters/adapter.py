@@ -27,6 +27,7 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = {"ces": (1, 7), "nps": (0, 1
 """The range of each scale."""
 
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TIME_MAX: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,63}")
 _HASH: Final = re.compile(rf"[0-9a-f]{{{HASH_LENGTH}}}")
 _QUOTES_AND_SPACE: Final = "\"'`\u201c\u201d\u2018\u2019 \t"
@@ -94,11 +95,12 @@ class Context:
         keeps_hashes: Whether a personal value that is a hash already stays as it is: what a
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
+        untimed: How many items had no time of their own.
     """
 
     __slots__ = (
         "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits", "new_id",
-        "received_at", "shift", "source",
+        "received_at", "shift", "source", "untimed",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +126,7 @@ class Context:
         self.shift = shift
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
+        self.untimed = 0
 
 
 class Adapter(Protocol):
@@ -259,24 +262,27 @@ def time_of(value: datetime | float, where: str) -> datetime:
     """A time as an aware one in UTC; numbers are epoch milliseconds, without a zone it is UTC.
 
     Raises:
-        ItemRefused: No such time.
+        ItemRefused: No such time, or one that no clock that is set shows.
     """
     try:
         if not isinstance(value, datetime):
-            return _EPOCH + timedelta(milliseconds=value)
-        zone = value.tzinfo
-        if zone is UTC:
-            return value
-        if zone is None:
-            return value.replace(tzinfo=UTC)
-        return value.astimezone(UTC)
-    except (OverflowError, ValueError) as error:
-        raise ItemRefused(
-            reason=Reason.TIME_INVALID,
-            where=where,
-            expected="a time of the years 1 to 9999",
-            found="one beyond",
-        ) from error
+            at = _EPOCH + timedelta(milliseconds=value)
+        elif value.tzinfo is UTC:
+            at = value
+        elif value.tzinfo is None:
+            at = value.replace(tzinfo=UTC)
+        else:
+            at = value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        at = _TIME_MAX
+    if _EPOCH <= at < _TIME_MAX:
+        return at
+    raise ItemRefused(
+        reason=Reason.TIME_INVALID,
+        where=where,
+        expected="a time of the years 1970 to 8999",
+        found="one beyond",
+    )
 
 
 def settled(occurred_at: datetime, context: Context) -> datetime:

@@ -4,7 +4,7 @@ Also the lines of a replay, which may say what no HTTP client can: `received_at`
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -217,7 +217,9 @@ def _touchpoint(written: Written, context: Context, source: str | None = None) -
     rating = None if written.rating is None else check_rating(written.rating, "$.rating")
     touchpoint_id = text_of(written.id, "$.id", limits)
     if written.occurred_at is None:
-        occurred_at = context.received_at
+        # In the order of the body: one microsecond apart, since nothing else tells it.
+        occurred_at = context.received_at + timedelta(microseconds=context.untimed)
+        context.untimed += 1
         if touchpoint_id is None:
             touchpoint_id = context.new_id()
     else:

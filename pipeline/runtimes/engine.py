@@ -61,12 +61,15 @@ class Engine:
 
     Attributes:
         outbox: What was sent since it was last emptied, in order; the runtime empties it.
+        failures: Stage, key and error of states that could not be expired; likewise. Such a state
+            is kept and not tried again until something arrives for it.
     """
 
     def __init__(
         self, stores: Mapping[str, StateStore], rules: Rules, *, expire_after: int = 1
     ) -> None:
         self.outbox: list[Message] = []
+        self.failures: list[tuple[str, str, Exception]] = []
         self._expire_after = expire_after
         self._moves = 0
         self._rules = rules
@@ -123,7 +126,13 @@ class Engine:
                 if state is None:
                     store.delete(key)
                     continue
-                change = stage.expire(state, watermark, self._rules)
+                try:
+                    change = stage.expire(state, watermark, self._rules)
+                except Exception as error:
+                    # One broken state must not keep all others from closing.
+                    self.failures.append((stage.name, key, error))
+                    store.put(key, state, None)
+                    continue
                 self._keep(stage, store, key, change.state)
                 self._send(change.results)
         return expired
@@ -135,6 +144,7 @@ class Engine:
     def restore(self, snapshot: bytes) -> None:
         """Go on from such bytes. Raises `msgspec.DecodeError` for others."""
         self._known = msgspec.msgpack.decode(snapshot, type=Snapshot)
+        self._moves = 0
 
     def _send(self, messages: list[Message]) -> None:
         """Take messages, and all that they cause, through the stages.

@@ -38,9 +38,11 @@ class Engine(Protocol):
 
     Attributes:
         outbox: What is to be published, in order; the runtime empties it after each call.
+        failures: Stage, key and error of states that the clock could not move; likewise.
     """
 
     outbox: list[Message]
+    failures: list[tuple[str, str, Exception]]
 
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one record of the topic `touchpoints`."""

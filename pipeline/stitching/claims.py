@@ -4,7 +4,7 @@ An identifier belongs to the last to have claimed it by then, or, before the fir
 first: a function of the set of claims, whatever the order in which they came.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -15,6 +15,9 @@ from schemas.identifiers import IdentifierClass
 
 CLAIMS_MAX: Final = 64
 """Claims that one identifier remembers; of more, repeats by the same owner are thinned out."""
+
+
+_BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
@@ -43,6 +46,8 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         kept: Whether other keys may address its own customer, which therefore has to remember
             whom to forward to.
         mixed: Whether different owners ever claimed it.
+        forgotten: What is earlier is nobody's any more: claims that old had to be let go of.
+        seen: The latest event time at which anything showed it.
     """
 
     claims: list[Claim] = []
@@ -54,6 +59,8 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     addressed: bool = False
     kept: bool = False
     mixed: bool = False
+    forgotten: datetime | None = None
+    seen: datetime | None = None
 
 
 def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:
@@ -69,14 +76,18 @@ def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str 
 def timeline(state: IdentifierState, rules: IdentityRules) -> Owners:
     """Who owned the identifier, each from a time on. An empty owner means itself.
 
-    From the moment that too many people share it, a claim holds for a session's length only.
+    From the moment that too many people share it, a claim holds for a session's length only. What
+    is older than the oldest claim belongs to its owner, unless older claims were forgotten.
     """
     claims = [one for one in state.claims or state.implied if one.anchor not in state.refused]
     owners: list[tuple[datetime, str]] = []
+    if state.forgotten is not None and claims:
+        owners.append((_BEFORE_ALL, ""))
+    may_be_shared = len({one.anchor for one in claims}) > rules.shared_customers_max
     for at, one in enumerate(claims):
         if not owners or owners[-1][1] != one.anchor:
             owners.append((one.at, one.anchor))
-        if is_shared(claims[: at + 1], rules):
+        if may_be_shared and is_shared(claims[: at + 1], rules):
             until = one.at + rules.shared_claim
             if at + 1 == len(claims) or claims[at + 1].at > until:
                 owners.append((until, ""))
@@ -86,10 +97,15 @@ def timeline(state: IdentifierState, rules: IdentityRules) -> Owners:
 def is_shared(claims: list[Claim], rules: IdentityRules) -> bool:
     """Whether, as of its last claim, too many people used a device: more than 3 in 30 days (P)."""
     since = claims[-1].at - rules.shared_window
-    people = {
-        one.anchor for one in claims if one.at >= since and class_of(one.anchor, rules) == "unique"
-    }
-    return len(people) > rules.shared_customers_max
+    people: set[str] = set()
+    for one in reversed(claims):
+        if one.at < since:
+            break
+        if one.anchor not in people and class_of(one.anchor, rules) == "unique":
+            people.add(one.anchor)
+            if len(people) > rules.shared_customers_max:
+                return True
+    return False
 
 
 def class_of(identifier: str, rules: IdentityRules) -> IdentifierClass:
@@ -105,3 +121,4 @@ def thin(state: IdentifierState) -> None:
             del claims[at]
             return
     del claims[0]
+    state.forgotten = claims[0].at

@@ -4,7 +4,7 @@ No clock is read here. The watermark follows the touchpoints that arrive; when t
 runtime passes the wall clock to `idle_until`.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -15,6 +15,9 @@ BLOCK: Final = 32
 QUANTILE: Final = 0.9
 """Which of them, by time, is believed: a high one, never the latest. One future timestamp once
 moved a stream's clock by two days and made all good data late (Apache Metron, PR 1197)."""
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""No clock that is set is earlier; such a block tells nothing."""
 
 PATIENCE: Final = timedelta(seconds=60)
 """Arrival time after which an incomplete block is read."""
@@ -47,10 +50,10 @@ class Watermark(msgspec.Struct):
         if len(recent) < BLOCK and received_at - self.since < PATIENCE:
             return False
         recent.sort()
-        believed = recent[int(QUANTILE * (len(recent) - 1))] - out_of_order
+        believed = recent[int(QUANTILE * (len(recent) - 1))]
         recent.clear()
         self.since = None
-        return self.advance(believed)
+        return believed >= EARLIEST and self.advance(believed - out_of_order)
 
     def advance(self, to: datetime) -> bool:
         """Move on to `to`, never back; tells whether it moved."""

@@ -28,9 +28,9 @@ from pipeline.stitching.claims import (
 )
 from pipeline.stitching.ids import customer_of
 from pipeline.stitching.ownership import Owners, differences
-from pipeline.stitching.rules import IdentityRules
+from pipeline.stitching.rules import IdentityRules, Rules
 from schemas.controls import Recall, Reroute
-from schemas.identifiers import PREVIOUS_ID, blocked
+from schemas.identifiers import PREVIOUS_ID, IdentifierClass, blocked
 from schemas.records import DeadLetter, IdentityChange, IdentityMove, Link, Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, IDENTITY_CHANGES, LINKS
 
@@ -57,6 +57,8 @@ def identify(
     the key's own, to whoever owns that at the time. `key` and `shown` are what `keys.read` says.
     """
     at = touchpoint.occurred_at
+    if state.seen is None or at > state.seen:
+        state.seen = at
     results: list[Message] = []
     if shown:
         anchor = shown[0]
@@ -84,6 +86,8 @@ def link(
 
     From then on, others may address its own customer, which has to forward.
     """
+    if state.seen is None or told.at > state.seen:
+        state.seen = told.at
     if told.reason == "holds":
         return Change(state, [*_keep(state, key, told, rules), *_hold(state, key, told, rules)])
     results = _keep(state, key, told, rules)
@@ -100,6 +104,27 @@ def link(
         if not told.revoked:
             state.implied = sorted([*state.implied, made])[-CLAIMS_MAX:]
     return Change(state, results + _moved(state, key, before, told.touchpoint, rules, told.reason))
+
+
+def due_at(state: IdentifierState, rules: Rules) -> datetime | None:
+    """When an identifier that nothing showed any more may be forgotten.
+
+    After the window in which a device's people count (30 d), and the one in which a late
+    touchpoint still corrects. One that others address stays, since they rely on its forwarding.
+    """
+    if state.seen is None or state.kept:
+        return None
+    return state.seen + rules.identity.shared_window + rules.revision_window
+
+
+def expire(
+    state: IdentifierState, until: datetime, rules: Rules
+) -> Change[IdentifierState] | Change[None]:
+    """Event time passed: forget the identifier if its time has come."""
+    due = due_at(state, rules)
+    if due is not None and until >= due:
+        return Change(None, [])
+    return Change(state, [])
 
 
 def _keep(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> list[Message]:
@@ -193,7 +218,7 @@ def _moved(
     if state.addressed or state.kept:
         results.append(_reroute(state, key, after, touchpoint))
     for start, until, was, now in differences(before, after):
-        if was:
+        if was and not (state.forgotten and until and until <= state.forgotten):
             to = customer_of(now) if now else own
             recalled = Recall(identifier=key, start=start, until=until, to=to)
             results.append(Message(CUSTOMER_TOUCHPOINTS, customer_of(was), recalled))
@@ -271,11 +296,13 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
     if name in state.held:
         state.held[name] = max(state.held[name], told.at)
         return []
-    if not state.held:
-        state.held[name] = told.at
-        return []
-    kind = class_of(name, rules)
     since = told.at - rules.shared_window
+    state.held = {
+        one: at
+        for one, at in state.held.items()
+        if at >= since or class_of(one, rules) != IdentifierClass.DEVICE
+    }
+    kind = class_of(name, rules)
     alike = [
         one
         for one, at in state.held.items()
@@ -322,11 +349,14 @@ def _alias(
     changes nothing.
     """
     kind, _, value = anchor.partition(":")
-    if kind not in rules.ranks or value == previous or blocked(previous, rules.blocked):
+    ranks = rules.ranks
+    if kind not in ranks or "anonymous_id" not in ranks:
+        return []
+    if value == previous or blocked(previous, rules.blocked):
         return []
     older = f"anonymous_id:{previous}"
-    if kind == "anonymous_id" and older < anchor:
-        older, anchor = anchor, older  # two of one kind: the smaller survives
+    if (ranks["anonymous_id"], older) < (ranks[kind], anchor):
+        older, anchor = anchor, older  # the stronger survives; of two of one kind, the smaller
     return _tell(state, key, older, anchor, touchpoint, "alias")
 
 

@@ -8,6 +8,8 @@ from hashlib import sha1
 from typing import Final
 from uuid import UUID
 
+from schemas.controls import Interaction
+
 NAMESPACE: Final = UUID("5f0e6a52-9d0c-5b55-9a3e-6d1c8f2b7a10")
 """Ours alone; changing it changes every id."""
 
@@ -27,14 +29,17 @@ def customer_of(identifier: str) -> str:
     return derived(f"customer|{identifier}")
 
 
-def session_of(channel: str, opener: str) -> str:
-    """The session that this touchpoint opened on this channel."""
-    return derived(f"session|{channel}|{opener}")
+def session_of(opener: Interaction) -> str:
+    """The session that this touchpoint opened on its channel.
+
+    The source and the device are part of it: touchpoints' ids are their emitters' to choose.
+    """
+    return derived(f"session|{opener.channel}|{opener.source}|{opener.device}|{opener.id}")
 
 
-def journey_of(mission: str, opener: str) -> str:
-    """The journey that this touchpoint opened towards this mission."""
-    return derived(f"journey|{mission}|{opener}")
+def journey_of(mission: str, opener: Interaction) -> str:
+    """The journey that this touchpoint opened towards this mission, likewise."""
+    return derived(f"journey|{mission}|{opener.source}|{opener.device}|{opener.id}")
 
 
 def dead_letter_of(source: str, reason: str, content: bytes) -> str:

@@ -183,7 +183,7 @@ def _begin(
 ) -> OpenJourney:
     journey = OpenJourney(
         serial=len(journeys),
-        id=journey_of(mission, one.id),
+        id=journey_of(mission, one),
         mission=mission,
         opener=one.id,
         started=one.at,
@@ -218,20 +218,21 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         if signal in EFFORT_REPEATED:
             journey.load += EFFORT_REPEATED[signal] if journey.misses else 0.0
             journey.misses += 1
-    journey.last = one.at
+    journey.started = min(journey.started, one.at)  # older than the base it is folded on
+    journey.last = max(journey.last, one.at)
     journey.count += 1
     one.journey = journey.serial
     if one.stamps is not None:
-        _adopt(journey, one.id, one.stamps.get(journey.mission, 0))
+        _adopt(journey, one, one.stamps.get(journey.mission, 0))
 
 
-def _adopt(journey: OpenJourney, opener: str, stamp: int) -> None:
+def _adopt(journey: OpenJourney, one: Interaction, stamp: int) -> None:
     """Go on under an id that was published already; a second such id is absorbed."""
-    if journey.opener == opener:
+    if journey.opener == one.id:
         journey.revision, journey.live = abs(stamp), stamp > 0
     elif stamp > 0 and not journey.live:
-        journey.opener, journey.revision, journey.live = opener, stamp, True
-        journey.id = journey_of(journey.mission, opener)
+        journey.opener, journey.revision, journey.live = one.id, stamp, True
+        journey.id = journey_of(journey.mission, one)
 
 
 def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:

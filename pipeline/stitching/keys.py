@@ -29,13 +29,13 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
     if shown and class_of(shown[-1], rules) == "device":
         return shown[-1], shown[:-1]
     if touchpoint.session_hint:
-        return f"session:{touchpoint.source}/{touchpoint.session_hint}", shown
+        return f"@session:{touchpoint.source}/{touchpoint.session_hint}", shown
     if shown:
         return shown[-1], shown[:-1]
     for name in sorted(identifiers):
         if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
             return f"{name}:{identifiers[name]}", ()
-    return f"event:{touchpoint.source}/{touchpoint.id}", ()
+    return f"@event:{touchpoint.source}/{touchpoint.id}", ()
 
 
 def _linking(identifiers: dict[str, str], rules: IdentityRules) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def session_record(
 def absorbed_session(opener: Interaction, revision: int, customer: str, by: OpenSession) -> Session:
     """The last word on a session that turned out to be part of another."""
     return Session(
-        session_id=ids.session_of(opener.channel, opener.id),
+        session_id=ids.session_of(opener),
         revision=revision,
         state="absorbed",
         customer=customer,
@@ -145,7 +145,7 @@ def absorbed_journey(
 ) -> JourneyOutcome:
     """The last word on a journey that turned out to be part of another, or of none."""
     return JourneyOutcome(
-        journey_id=ids.journey_of(mission, opener.id),
+        journey_id=ids.journey_of(mission, opener),
         revision=revision,
         mission=mission,
         customer=customer,
@@ -173,7 +173,9 @@ def phases_of(journey: OpenJourney, rules: Rules) -> tuple[str, ...]:
     """The phases reached, in the mission's order."""
     places = rules.missions.places[journey.mission]
     return tuple(
-        dict.fromkeys(phase for _, phase in sorted(places[step] for step in journey.reached))
+        dict.fromkeys(
+            phase for _, phase in sorted(places[step] for step in journey.reached if step in places)
+        )
     )
 
 

@@ -90,11 +90,25 @@ def seal(state: CustomerState, rules: Rules) -> None:
     state.looked = max(SEAL_FROM, min(2 * len(state.tail), rules.touchpoints_max + 1))
 
 
-def foundation(state: CustomerState) -> Picture:
-    """What the tail is folded on top of: a fresh copy of the base, or nothing."""
-    if state.base is None:
+def foundation(state: CustomerState, rules: Rules) -> Picture:
+    """What the tail is folded on top of: a fresh copy of the base, or nothing.
+
+    A journey whose mission the catalogue no longer has does not go on.
+    """
+    base = state.base
+    if base is None:
         return Picture()
+    if any(one.mission not in rules.missions.all for one in base.journeys):
+        base.journeys = [one for one in base.journeys if one.mission in rules.missions.all]
+        for serial, journey in enumerate(base.journeys):
+            journey.serial = serial
+        base.walked = list(range(len(base.journeys)))
     return msgspec.msgpack.decode(msgspec.msgpack.encode(state.base), type=Picture)
+
+
+def _may_go_on(session: OpenSession, at: datetime) -> bool:
+    """Whether a closed session is joined again by its id alone."""
+    return session.honoured and at - session.started <= session.length_max
 
 
 def _let_go(state: CustomerState, count: int, rules: Rules) -> None:
@@ -102,20 +116,22 @@ def _let_go(state: CustomerState, count: int, rules: Rules) -> None:
         return
     revisions.stamp(state)
     state.tail = state.tail[count:]
-    state.picture = fold(state.tail, state.until, rules, foundation(state))
+    state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
 
 
 def _force(state: CustomerState, count: int, rules: Rules) -> None:
     """Let go of the oldest interactions, though sessions and journeys of theirs go on."""
     revisions.stamp(state)
     gone = state.tail[:count]
-    whole = fold(gone, None, rules, foundation(state))
+    whole = fold(gone, None, rules, foundation(state, rules))
     base = Picture()
-    for serial in whole.open:
-        session = whole.sessions[serial]
+    for serial, session in enumerate(whole.sessions):
+        if session.closed and not _may_go_on(session, gone[-1].at):
+            continue
         session.carried = outcomes.carried_by(session.carried, gone, "session", serial)
         session.serial = len(base.sessions)
-        base.open.append(session.serial)
+        if not session.closed:
+            base.open.append(session.serial)
         base.sessions.append(session)
     for serial in whole.walked:
         journey = whole.journeys[serial]
@@ -125,4 +141,4 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
         base.journeys.append(journey)
     state.base, state.sealed = base, state.tail[count].at
     state.tail = state.tail[count:]
-    state.picture = fold(state.tail, state.until, rules, foundation(state))
+    state.picture = fold(state.tail, state.until, rules, foundation(state, rules))

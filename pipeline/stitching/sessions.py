@@ -107,7 +107,7 @@ def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[O
     else:
         session = OpenSession(
             serial=len(sessions),
-            id=session_of(channel, one.id),
+            id=session_of(one),
             channel=channel,
             key=key,
             opener=one.id,
@@ -126,7 +126,8 @@ def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[O
 
 
 def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:
-    session.last = one.at
+    session.started = min(session.started, one.at)  # older than the base it is folded on
+    session.last = max(session.last, one.at)
     session.count += 1
     session.closed = session.ended = False
     one.session = session.serial
@@ -148,7 +149,7 @@ def _adopt(session: OpenSession, one: Interaction, stamp: int) -> None:
         session.revision, session.live = abs(stamp), stamp > 0
     elif stamp > 0 and not session.live and session.channel == one.channel:
         session.opener, session.revision, session.live = one.id, stamp, True
-        session.id = session_of(session.channel, one.id)
+        session.id = session_of(one)
 
 
 def is_machine(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:

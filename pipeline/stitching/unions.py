@@ -106,7 +106,7 @@ def fold_again(
     """The same, where `known` was published before the set changed."""
     state.tail = sorted(interactions, key=order_of)
     state.catalogue = rules.fingerprint
-    state.picture = fold(state.tail, state.until, rules, foundation(state))
+    state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
     results = revisions.publish_changed(state.customer, known, state.picture, state.tail, rules)
     if len(state.tail) >= state.looked:
         seal(state, rules)

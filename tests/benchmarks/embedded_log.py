@@ -36,6 +36,7 @@ class PassingEngine:
 
     def __init__(self, stores):
         self.outbox = []
+        self.failures = []
         self.stores = list(stores.values())
 
     def process(self, touchpoint):

@@ -288,6 +288,9 @@ class Processing:
             raise CoreFailed(None, self._stage_since(accesses), error) from error
 
     def _collect(self, touchpoint: Touchpoint | None, offset: int, results: list[Message]) -> None:
+        for stage, _, error in self._engine.failures:
+            self._telemetry.tick_failed(stage, error)
+        self._engine.failures.clear()
         outbox = self._engine.outbox
         for message in outbox:
             topic, key, record = message.topic, message.key, message.record

@@ -59,7 +59,7 @@ def results_of(day: Day, rules: Rules) -> list[Message]:
             results.append(message)
             for stage in STAGES:
                 if message.topic in stage.reads:
-                    key = stage.key(message, rules)
+                    key = message.key
                     state = states.get((stage.name, key))
                     change = stage.step(state, key, message, None, rules)
                     states[stage.name, key] = change.state

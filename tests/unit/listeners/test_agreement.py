@@ -18,6 +18,7 @@ BEYOND_THE_SHAPE = {
     Reason.NO_IDENTIFIER,
     Reason.CALL_UNKNOWN,
     Reason.FIELD_MISSING,
+    Reason.TIME_INVALID,
     Reason.TOO_MANY_VALUES,
 }
 

@@ -37,6 +37,7 @@ class Unavailable(Exception):
 class CountingEngine:
     def __init__(self, stores: Mapping[str, StateStore]) -> None:
         self.outbox: list[Message] = []
+        self.failures: list[tuple[str, str, Exception]] = []
         self.stores = stores
         self.total = 0
         self.broken = False  # every touchpoint fails

@@ -148,7 +148,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     missions: Missions
     sessions: dict[str, SessionRule] = msgspec.field(default_factory=lambda: dict(SESSION_RULES))
     source_sessions: dict[tuple[str, str], SessionRule] = {}
-    identity: IdentityRules = IdentityRules()
+    identity: IdentityRules = msgspec.field(default_factory=IdentityRules)
     verdicts: VerdictRules = VerdictRules()
     revision_window: timedelta = timedelta(hours=24)
     out_of_order: timedelta = timedelta(minutes=2)

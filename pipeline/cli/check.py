@@ -1,11 +1,12 @@
 """`touchpoints check`: is the catalogue right, and do its examples turn out as they say?"""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import orjson
 
 from pipeline.catalogue import checks, files
 from pipeline.catalogue.examples import Example
@@ -61,7 +62,7 @@ def examine(directory: Path, attempt: Callable[[Example, Rules], list[Problem]])
 def show(findings: Findings, *, as_json: bool) -> int:
     """Print findings - problems and warnings to stderr, JSON to stdout - and give the exit code."""
     if as_json:
-        print(json.dumps({"valid": not findings.problems, **asdict(findings)}, ensure_ascii=False))
+        print(orjson.dumps({"valid": not findings.problems, **asdict(findings)}).decode())
         return 1 if findings.problems else 0
     for problem in findings.problems:
         print(problem, file=sys.stderr)

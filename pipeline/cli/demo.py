@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+
+import orjson
 
 from pipeline.cli import options
 from pipeline.cli.progress import Progress
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             send(told.lines, url, arguments.key, lambda n: progress.at(n, len(told.lines)))
         )
     if arguments.json:
-        print(json.dumps(as_json(told)))
+        print(orjson.dumps(as_json(told)).decode())
     else:
         print("\n".join(as_text(told, sent)))
     return 0 if sent.refused == 0 else 1

@@ -1,8 +1,9 @@
 """`touchpoints topics`: the topic catalogue, shown and checked."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
+
+import orjson
 
 from pipeline.cli import options
 from schemas.topics import TOPICS, Topic
@@ -38,7 +39,7 @@ def add(subparsers: options.Subparsers) -> None:
 def show(arguments: argparse.Namespace) -> int:
     """Print the catalogue."""
     if arguments.json:
-        print(json.dumps({name: described(topic) for name, topic in TOPICS.items()}))
+        print(orjson.dumps({name: described(topic) for name, topic in TOPICS.items()}).decode())
         return 0
     for line in table([list(described(t).values()) for t in TOPICS.values()], HEADINGS):
         print(line)

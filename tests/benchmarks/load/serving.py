@@ -141,8 +141,9 @@ def at(share: float, waits: Sequence[float]) -> float:
 class Nothing:
     """An engine that does nothing."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         self.outbox: list[object] = []
+        self.failures: list[object] = []
 
     def process(self, touchpoint: object) -> None:
         pass

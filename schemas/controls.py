@@ -1,8 +1,8 @@
 """Control records: what stages tell each other about customers on `customer-touchpoints`.
 
-Beside touchpoints, that topic carries these three. Each is harmless when late or repeated: a
-hand-over is a union of sets, a recall finds nothing the second time, a reroute says the whole
-truth about one identifier.
+Beside touchpoints, that topic carries these three. Each is harmless when repeated: a hand-over is
+a union of sets, a recall finds nothing the second time, a reroute says the whole truth about one
+identifier. Between one sender and one receiver they have to keep their order.
 """
 
 from datetime import datetime

@@ -96,7 +96,8 @@ class IdentityChange(Record, frozen=True):
     """Something was learnt, or unlearnt, about who is who. Topic `identity-changes`.
 
     Attributes:
-        customer: Whom it concerns: the customer an identifier now belongs to, or who is absorbed.
+        customer: Whom it concerns: the customer an identifier now belongs to, or no longer
+            belongs to, or who is absorbed.
         change: `linked`, `merged` (into `into`), `unlinked`, `erased`.
         at: Event time of the change.
         reason: The rule that decided.
@@ -163,7 +164,8 @@ class Verdict(Record, frozen=True):
         id: The touchpoint's own id.
         revision: 1, 2, …; the highest is the truth.
         touchpoint: Its id in the inventory; `other` where the inventory does not know it.
-        verdict: None where nothing is judged: a machine, a call too short, a test source.
+        verdict: None where nothing is judged: a machine, a call too short, a test source, a survey
+            that refers to no interaction.
         reasons: The rules that fired, with their values.
     """
 
@@ -262,7 +264,8 @@ class DeadLetter(Record, frozen=True):
     Attributes:
         id: Derived from the source, the reason and the content.
         source: The source that sent it, `unknown` where no key named one.
-        reason: A code from a closed list: `listeners/errors.py`, `pipeline/errors.py`.
+        reason: A code from a closed list: the listeners' own (`listeners/errors.py`), `too_late`,
+            `identifier_cap`, `processing_failed`.
         where: The place of the fault, as a JSON path, or the stage that refused.
         expected: What the contract asks for.
         found: What stood there, cut short.

@@ -17,6 +17,7 @@ from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command, top
 from pipeline.cli.progress import Progress
 from pipeline.replay import results_of
 from pipeline.runtimes.memory import in_memory
+from pipeline.topology import STAGES
 from schemas.errors import ContractViolation
 from schemas.records import Touchpoint
 from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
@@ -24,6 +25,9 @@ from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
 EXAMPLE = """
 touchpoints replay seeds/journeys/*.jsonl --final --topic journey-outcomes
 """
+
+MADE = frozenset(topic for stage in STAGES for topic in stage.writes)
+"""Topics that the stages write; the others a replay cannot print."""
 
 REFUSED_SHOWN_MAX = 20
 """Refused lines that are named one by one; the rest are counted."""
@@ -67,9 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
         if name != "-" and (not Path(name).exists() or Path(name).is_dir()):
             message = f"expected a file of NDJSON touchpoints; found none at {name}"
             raise Misuse(message)
+    topics = frozenset(arguments.topic or (SESSIONS, JOURNEY_OUTCOMES, VERDICTS))
+    if unmade := topics - MADE:
+        message = f"expected a topic that a replay makes; found {', '.join(sorted(unmade))}"
+        raise Misuse(message)
     rules = files.load(arguments.catalogue)
     context = replay_context(settings.load(arguments.settings))
-    topics = frozenset(arguments.topic or (SESSIONS, JOURNEY_OUTCOMES, VERDICTS))
     refused: list[str] = []
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # nearly all that is made here lives long or has no cycles

@@ -93,7 +93,8 @@ async def serve(arguments: argparse.Namespace) -> int:
             "--port",
             chosen,
         )
-        url = f"http://{arguments.host}:{emitters}"
+        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        url = f"http://{host}:{emitters}"
 
         def counts() -> dict[str, int]:
             return {topic: wired.runtime.latest_offset(topic) + 1 for topic in TOPICS}

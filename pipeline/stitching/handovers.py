@@ -1,7 +1,8 @@
 """Hand-overs: customers give each other interactions when identities merge, part or change hands.
 
-Always as sets, and each message says the whole truth about one identifier, so that late, repeated
-and crossing messages do no harm.
+Always as sets, and each message says the whole truth about one identifier, so that late and
+repeated messages do no harm. A recall that is passed on can still overtake a newer decision where
+keys are read at their own pace; the embedded engine settles them in order.
 """
 
 from copy import copy

@@ -26,7 +26,7 @@ from pipeline.stitching.claims import (
     thin,
     timeline,
 )
-from pipeline.stitching.ids import customer_of
+from pipeline.stitching.ids import customer_of, dead_letter_of
 from pipeline.stitching.ownership import Owners, differences
 from pipeline.stitching.rules import IdentityRules, Rules
 from schemas.controls import Recall, Reroute
@@ -324,7 +324,7 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
         touchpoint=told.touchpoint,
     )
     letter = DeadLetter(
-        id=told.touchpoint,
+        id=dead_letter_of("identify", "identifier_cap", f"{key} {name}".encode()),
         source="identify",
         reason="identifier_cap",
         where="identify",

@@ -50,11 +50,11 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         classes: Type to class, strongest first; the order is the rank. Unknown types are weak.
         blocked: Values that identify nobody, besides the built-in list; case-folded.
-        identifiers_max: Identifiers of one customer. Source: Adobe's 50 a graph.
-        strong_max: Strong identifiers of one customer (P).
-        device_max: Devices of one customer used within `shared_window` (P).
-        shared_customers_max: Unique customers of one device within `shared_window`; more make
-            it shared (P).
+        identifiers_max: Identifiers that one may own directly. Source: Adobe's 50 a graph.
+        strong_max: Strong identifiers among them (P).
+        device_max: Devices among them, used within `shared_window` (P).
+        shared_customers_max: Unique customers of one device, e-mail or phone within
+            `shared_window`; more make it shared (P).
         shared_window: How far back a device's customers count (P).
         shared_claim: How long a login counts on a shared device: a session's gap (P).
     """
@@ -90,7 +90,7 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
         fallbacks_max: Fallbacks in a row before a hand-off breaks. Source: Rasa's two-stage
             fallback, where the third failure is final.
         fallbacks_before_end_max: The same where the bot then ends.
-        repeated_intent_min: The same intent so often without a new slot.
+        repeated_intent_min: The same intent, by the same kind of message, so often in a session.
         no_match_min: No-match or no-input at one node. Source: VoiceXML platforms give up or
             transfer at the third (Plum Voice, Cisco UCCX).
         menu_repeat_min: The same menu node so often.
@@ -103,8 +103,8 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
         ces_broken_max, nps_broken_max, csat_broken_max: Answers that say broken.
         ces_excellent_min, nps_excellent_min, csat_excellent_min: Answers that say excellent.
             Source for NPS: detractors to 6, promoters from 9 (Microsoft Dynamics).
-        leak_strong: A call so soon after another channel, for the same mission and without
-            progress, breaks the contact before it.
+        leak_strong: A call so soon after another channel, for the same mission, breaks the contact
+            before it, whatever that one reached.
         leak_normal: The same, where that contact already showed a soft sign of trouble.
     """
 
@@ -135,7 +135,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sessions: By channel; `source_sessions` by source and channel goes before it.
         revision_window: How far behind the watermark a late touchpoint still corrects results:
-            24 h (P); a journey's own window is its mission's patience where that is longer.
+            24 h (P); a journey's own window is longer by its mission's patience, back to its start.
         out_of_order: Disorder that is absorbed without a revision (P).
         idle: After so long without touchpoints the wall clock carries the watermark (P).
         touchpoints_max: Touchpoints of one customer that are kept for revision; of more, the older

@@ -253,7 +253,6 @@ def test_a_folder_that_cannot_be_written_is_named_and_kept(read_only):
     assert {path: path.read_bytes() for path in read_only.iterdir()} == before
 
 
-@pytest.mark.xfail(reason="SQLite's WAL mode makes a file of its own even for reading")
 def test_a_folder_that_cannot_be_written_can_be_read(read_only):
     said = touchpoints(
         "tail", "touchpoints", "--data", read_only, "--from-start", "--timeout", 0,

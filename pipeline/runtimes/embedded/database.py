@@ -4,6 +4,7 @@ WAL mode: one writer, any number of readers in any process. `synchronous=FULL`: 
 returned was fsynced. What is read and written is the work of `log`, `store` and `progress`.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -116,8 +117,13 @@ def open_reader(directory: Path) -> sqlite3.Connection:
             found="no file",
             remedy="Start one with `touchpoints up`, or give its folder with --data.",
         )
+    # Reading beside a writer makes a file of SQLite's own; where that cannot be, and nobody has
+    # left anything unwritten, the file alone is the whole truth.
+    log = path.with_name(f"{path.name}-wal")
+    written = not log.exists() or log.stat().st_size == 0
+    alone = written and not os.access(directory, os.W_OK)
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
+        f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,

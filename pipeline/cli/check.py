@@ -10,14 +10,12 @@ import orjson
 
 from pipeline.catalogue import checks, files
 from pipeline.catalogue.examples import Example
+from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.rules import Rules
 
-EXAMPLE = """\
-example:
-  touchpoints check --catalogue seeds/bank
-  seeds/bank/missions/pay-bill.toml:10: step "pay-in-ap" is not in the inventory. \
-Did you mean "pay-in-app"?
+EXAMPLE = """
+touchpoints check --catalogue seeds/bank
 """
 
 
@@ -81,23 +79,17 @@ def show(findings: Findings, *, as_json: bool) -> int:
     return 0
 
 
-def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(subparsers: Subparsers) -> None:
     """Register the command."""
-    parser = subparsers.add_parser(
+    parser = command(
+        subparsers,
         "check",
-        help="missions and inventory: errors with file, line and a suggestion",
-        description="Check a catalogue and run the examples of its missions. "
+        "missions and inventory: errors with file, line and a suggestion",
+        "Check a catalogue and run the examples of its missions. "
         "Exit code 0: fine, perhaps with warnings; 1: problems; 2: no such directory.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        EXAMPLE,
     )
-    parser.add_argument(
-        "--catalogue",
-        type=Path,
-        default=Path("seeds"),
-        metavar="DIR",
-        help="the catalogue's directory (default: seeds)",
-    )
+    add_catalogue(parser)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object with all findings to stdout"
     )
@@ -108,11 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; gives the exit code."""
     directory: Path = arguments.catalogue
     if not directory.is_dir():
-        print(
-            f"--catalogue: expected a directory with an inventory.toml; found none at {directory}",
-            file=sys.stderr,
+        message = (
+            f"--catalogue: expected a directory with an inventory.toml; found none at {directory}"
         )
-        return 2
+        raise Misuse(message)
     from pipeline.catalogue import trial  # brings the whole core along: only once it is needed
 
     return show(examine(directory, trial.run), as_json=arguments.json)

@@ -1,7 +1,10 @@
 import argparse
 import json
 
+import pytest
+
 from pipeline.cli import check
+from pipeline.cli.options import Misuse
 from pipeline.errors import Problem
 
 
@@ -82,10 +85,8 @@ def test_json_without_problems_is_valid_and_counts(catalogue, capsys):
     assert (code, told["valid"], told["examples"], len(told["warnings"])) == (0, True, 2, 1)
 
 
-def test_a_directory_that_is_not_there_is_misuse(tmp_path, capsys):
+def test_a_directory_that_is_not_there_is_misuse(tmp_path):
     given = arguments("--catalogue", str(tmp_path / "none"))
 
-    code = given.run(given)
-
-    assert code == 2
-    assert f"found none at {tmp_path}/none" in capsys.readouterr().err
+    with pytest.raises(Misuse, match=f"found none at {tmp_path}/none"):
+        given.run(given)

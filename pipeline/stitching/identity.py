@@ -60,9 +60,12 @@ def identify(
     if state.seen is None or at > state.seen:
         state.seen = at
     results: list[Message] = []
+    alias = _alias(touchpoint, shown[0] if shown else key, rules)
+    if alias is not None and alias[0] == key:
+        results = claim(state, key, Claim(at, alias[1]), touchpoint.id, rules)
     if shown:
         anchor = shown[0]
-        results = claim(state, key, Claim(at, anchor), touchpoint.id, rules)
+        results += claim(state, key, Claim(at, anchor), touchpoint.id, rules)
         for other in shown[1:]:
             results += _tell(state, key, other, anchor, touchpoint, "shown_together")
         customer, path = customer_of(anchor), (anchor,)
@@ -72,9 +75,8 @@ def identify(
             state.addressed = True
             owner = key
         customer, path = customer_of(owner), (key,)
-    previous = touchpoint.identifiers.get(PREVIOUS_ID)
-    if previous is not None:
-        results += _alias(state, key, previous, shown[0] if shown else key, touchpoint, rules)
+    if alias is not None and alias[0] != key:
+        results += _tell(state, key, *alias, touchpoint, "alias")
     results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path)))
     return Change(state, results)
 
@@ -335,29 +337,27 @@ def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
     return [Message(LINKS, name, refusal), Message(DEAD_LETTERS, "identify", letter)]
 
 
-def _alias(
-    state: IdentifierState,
-    key: str,
-    previous: str,
-    anchor: str,
-    touchpoint: Touchpoint,
-    rules: IdentityRules,
-) -> list[Message]:
+def _alias(touchpoint: Touchpoint, anchor: str, rules: IdentityRules) -> tuple[str, str] | None:
     """An alias call: the previous id, taken as an anonymous one, belongs to who is shown.
 
-    It never joins two unique identifiers of one kind, and nothing by a weak one; naming oneself
-    changes nothing.
+    Returns:
+        The identifier and its owner: the stronger owns, of two of one kind the smaller. It never
+        joins two unique identifiers of one kind, and nothing by a weak one; naming oneself changes
+        nothing.
     """
+    previous = touchpoint.identifiers.get(PREVIOUS_ID)
+    if previous is None:
+        return None
     kind, _, value = anchor.partition(":")
     ranks = rules.ranks
     if kind not in ranks or "anonymous_id" not in ranks:
-        return []
+        return None
     if value == previous or blocked(previous, rules.blocked):
-        return []
+        return None
     older = f"anonymous_id:{previous}"
     if (ranks["anonymous_id"], older) < (ranks[kind], anchor):
-        older, anchor = anchor, older  # the stronger survives; of two of one kind, the smaller
-    return _tell(state, key, older, anchor, touchpoint, "alias")
+        return anchor, older
+    return older, anchor
 
 
 def _tell(

@@ -104,3 +104,15 @@ def test_an_identifier_that_nothing_shows_any_more_is_forgotten():
     engine.close()
 
     assert engine._stores["identify"].states == {}
+
+
+def test_an_alias_that_moves_its_own_device_takes_its_own_touchpoint_along():
+    story = [
+        touchpoint("08:01", id="1", anonymous_id="a-1"),
+        touchpoint("08:04", id="2", anonymous_id="a-2", email="e-1"),
+        showing("08:05", anonymous_id="a-2", previous_id="a-1"),
+    ]
+
+    owners = contents(process(story)).customers
+
+    assert frozenset({"1", story[2].id}) in owners

@@ -30,7 +30,7 @@ class AlreadyRunning(RuntimeFault):
         who = f"process {pid}" if pid is not None else "another process"
         super().__init__(
             f"{directory} is in use by {who}. Stop that process, or give this one a folder of its "
-            "own with --data. Reading (touchpoints tail, export, console) works beside it."
+            "own with --data. Reading with `touchpoints tail` works beside it."
         )
 
 

@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from listeners.errors import SettingsInvalid
+from schemas.brokers import Brokers
 from schemas.records import Channel
 
 OPEN_HASH_KEY: Final = "touchpoints"
@@ -118,10 +119,13 @@ class ListenerSettings(BaseSettings):
         request_burst_max: Requests of one source at once, before the rate holds.
         retry_after: What a refused emitter is told when the publisher does not say.
         public_url: The address emitters use, where a proxy stands before the listener.
+        kafka: The brokers to publish to; None publishes to the embedded log.
         pipeline: The pipeline's own part of the same file; not read here.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TOUCHPOINTS_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TOUCHPOINTS_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
     sources: tuple[SourceSettings, ...] = ()
     identifier_hash_key: SecretStr | None = Field(default=None, min_length=16)
@@ -148,6 +152,7 @@ class ListenerSettings(BaseSettings):
     request_burst_max: Count = 100
     retry_after: Duration = timedelta(seconds=5)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    kafka: Brokers | None = None
     pipeline: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from typing import Final
 
 from listeners.errors import ListenerError
 from pipeline.cli.options import Misuse, indented
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SettingsInvalid
 from schemas.errors import ContractViolation
 
 COMMANDS: Final[dict[str, str]] = {
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("TOUCHPOINTS_DEBUG") == "1":
             raise
         print(f"touchpoints: {told(error)}", file=sys.stderr)
-        return MISUSED if isinstance(error, Misuse) else FAILED
+        return MISUSED if isinstance(error, Misuse | SettingsInvalid) else FAILED
     return code
 
 

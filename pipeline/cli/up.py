@@ -7,7 +7,6 @@ import logging
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -20,6 +19,7 @@ from pipeline.cli.options import (
     add_catalogue,
     add_data,
     add_port,
+    add_settings,
     command,
     port,
 )
@@ -55,7 +55,7 @@ def add(subparsers: Subparsers) -> None:
         "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
     )
     add_catalogue(parser)
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="sources, keys and limits")
+    add_settings(parser, "sources, keys and limits")
     parser.set_defaults(run=run)
 
 

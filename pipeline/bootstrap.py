@@ -3,11 +3,13 @@
 The only place that chooses real things, reads the clock and draws ids.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -19,9 +21,14 @@ from listeners.telemetry import Telemetry
 from pipeline.catalogue import files
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.engine import Engine, StateStore
+from pipeline.settings import PipelineSettings
 from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import STAGES
+from schemas.brokers import Brokers
+
+if TYPE_CHECKING:
+    from pipeline.runtimes.kafka.worker import Ownership
 
 EXPIRE_AFTER: Final = 32
 """Moves of the watermark - 1,024 touchpoints - after which the embedded runtime looks for what is
@@ -47,6 +54,31 @@ class Wired:
     listener: Listener
     telemetry: Telemetry
     registry: CollectorRegistry
+
+
+def worker(
+    catalogue: Path, settings: PipelineSettings, brokers: Brokers, registry: CollectorRegistry
+) -> Ownership:
+    """The partitions of a worker on Kafka.
+
+    Args:
+        catalogue: Inventory, missions and rules.
+        settings: The pipeline's.
+        brokers: Where Kafka is.
+        registry: Where the metrics are kept.
+
+    Raises:
+        CatalogueInvalid: Names every problem of the catalogue.
+    """
+    from pipeline.runtimes.kafka.worker import Ownership  # the embedded runtime needs no client
+
+    return Ownership(
+        brokers,
+        files.load(catalogue),
+        settings.pipeline,
+        PipelineTelemetry(registry),
+        clock=now,
+    )
 
 
 def embedded(

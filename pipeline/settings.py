@@ -38,6 +38,8 @@ class WorkerSettings(BaseModel):
         session_timeout: Silence after which Kafka takes a worker for dead and gives its partitions
             to others. Shorter is a faster take-over; longer forgives longer pauses.
         commit_timeout: How long a commit may take before the worker gives it up.
+        unpacked_states_max: States of one partition that stay unpacked between batches. An unpacked
+            one takes some ten times the memory of a packed one, and saves its unpacking.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,7 @@ class WorkerSettings(BaseModel):
     batch_records_max: Count = 5_000
     session_timeout: Duration = duration_of("45s")
     commit_timeout: Duration = duration_of("30s")
+    unpacked_states_max: Count = 20_000
 
 
 class PipelineSettings(BaseSettings):

@@ -4,7 +4,10 @@ PipelineError
 └── RuntimeFault
     ├── AlreadyRunning       another process holds the folder
     ├── StorageUnreadable    the file is not ours, of another version, damaged, or not there
-    └── StorageFailed        the disk can no longer be believed; the engine has stopped
+    ├── StorageFailed        the disk can no longer be believed; the engine has stopped
+    ├── StateUnusable        a changelog was written by another version
+    ├── TakenOver            another worker owns the partition by now
+    └── WorkerFailed         a worker on Kafka cannot go on, or its topics do not fit
 """
 
 from pathlib import Path
@@ -69,3 +72,42 @@ class StorageFailed(RuntimeFault):
             f"{path}: {found}. Nothing more is accepted, and all that was acknowledged before is "
             "kept. Check the disk, then start again."
         )
+
+
+class StateUnusable(RuntimeFault):
+    """A changelog cannot be used as it is; nothing was written.
+
+    Attributes:
+        where: The changelog and its partition.
+        expected: What should stand there.
+        found: What does.
+    """
+
+    def __init__(self, *, where: str, expected: str, found: str) -> None:
+        self.where = where
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"{where}: expected {expected}; found {found}. Nothing was changed. Start the version "
+            "that wrote it, or give another `application` in [kafka] and begin anew: everything on "
+            "`touchpoints` is read again."
+        )
+
+
+class TakenOver(RuntimeFault):
+    """Another worker owns the partition by now, and this one may write no more.
+
+    Attributes:
+        where: The changelog and its partition.
+    """
+
+    def __init__(self, *, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where}: another worker owns this partition by now, since this one did not answer in "
+            "time. Nothing was written twice. Start the worker again."
+        )
+
+
+class WorkerFailed(RuntimeFault):
+    """A worker cannot start or go on. The message says what a person is to do."""

@@ -6,6 +6,7 @@ PipelineError
     ├── StorageUnreadable    the file is not ours, of another version, damaged, or not there
     ├── StorageFailed        the disk can no longer be believed; the engine has stopped
     ├── StateUnusable        a changelog was written by another version
+    ├── ProcessingHalted     nearly every record fails: the fault is the program's
     ├── TakenOver            another worker owns the partition by now
     └── WorkerFailed         a worker on Kafka cannot go on, or its topics do not fit
 """
@@ -91,6 +92,24 @@ class StateUnusable(RuntimeFault):
             f"{where}: expected {expected}; found {found}. Nothing was changed. Start the version "
             "that wrote it, or give another `application` in [kafka] and begin anew: everything on "
             "`touchpoints` is read again."
+        )
+
+
+class ProcessingHalted(RuntimeFault):
+    """Nearly every record fails, so the fault is the program's or the catalogue's.
+
+    Attributes:
+        failures: Records in a row that failed; they are in `dead-letters`.
+        stage: The stage that failed.
+    """
+
+    def __init__(self, *, failures: int, stage: str) -> None:
+        self.failures = failures
+        self.stage = stage
+        super().__init__(
+            f"stage {stage} failed on {failures} records in a row, so the fault is not theirs. "
+            "They are in dead-letters; what follows waits in the log until the worker is started "
+            "with the fault mended."
         )
 
 

@@ -47,11 +47,17 @@ class BatchConsumer(driver.Consumer):
     """A consumer whose messages are batches, and whose partitions begin where their state says.
 
     Attributes:
-        restore: Called at the end of every rebalance with all partitions that are owned.
         broken: Set once a batch has failed: from then on nothing is acknowledged.
+        expected: Offset of the first record to come, of partitions whose state knows it.
+        sought_again: Those of them that were sought a second time.
     """
 
     broken: bool = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.expected: dict[TP, int] = {}
+        self.sought_again: set[TP] = set()
 
     async def restore(self, assigned: set[TP]) -> dict[TP, int]:
         """Take over partitions; `transport_of` gives the real one."""
@@ -77,10 +83,29 @@ class BatchConsumer(driver.Consumer):
                 active is None or tp in active or tp in self._buffered_partitions
             ):
                 continue
+            if await self._overshot(tp, fetched[0].offset):
+                continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             message: Any = self._to_message(tp, fetched[-1])
             message.key, message.value = None, fetched
             yield tp, message
+
+    async def _overshot(self, tp: TP, offset: int) -> bool:
+        """Whether a first batch begins behind the state's offset: then it is fetched again, once.
+
+        A fetch that was on its way when the partition was sought may still be handed out after it.
+        The second time the gap is the log's own: markers of transactions, or retention.
+        """
+        expected = self.expected.get(tp)
+        if expected is None:
+            return False
+        if offset <= expected or tp in self.sought_again:
+            del self.expected[tp]
+            self.sought_again.discard(tp)
+            return False
+        self.sought_again.add(tp)
+        await self.seek(tp, expected)
+        return True
 
     def ack(self, message: Message) -> bool:
         """Acknowledge, unless the message is from before a rebalance or a batch has failed.
@@ -94,6 +119,8 @@ class BatchConsumer(driver.Consumer):
         """Start every partition where its state says, not where the group's offset stands."""
         await super().perform_seek()
         offsets = await self.restore(set(self.assignment()))
+        self.expected = dict(offsets)
+        self.sought_again = set()
         for tp, offset in offsets.items():
             await self.seek(tp, offset)
             self._committed_offset[tp] = offset

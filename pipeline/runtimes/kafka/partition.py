@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.runtimes.embedded.failures import dead_letter
 from pipeline.runtimes.engine import DUE_MAX, Snapshot
+from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
 from pipeline.runtimes.kafka.states import PartitionStates
 from pipeline.stitching import keys
@@ -26,8 +27,8 @@ from schemas.topics import DEAD_LETTERS, LINKS, TOUCHPOINTS
 VERSION_HEADER: Final = "version"
 """Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
 
-FAILURES_MAX: Final = 50
-"""Records of one batch that fail before the worker stops: then it is not the records."""
+FAILURES_IN_A_ROW_MAX: Final = 50
+"""Records in a row that fail before the worker stops: then it is not the records."""
 
 
 class Fetched(Protocol):
@@ -88,6 +89,8 @@ class StagePartition:
         self._outputs: list[Output] = []
         self._results: list[Message] = []
         self._unexpired: list[Exception] = []
+        self._poison: dict[tuple[str, int], Exception] = {}
+        self._failed_in_a_row = 0
 
     @property
     def watermark(self) -> datetime | None:
@@ -111,58 +114,54 @@ class StagePartition:
     def take(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch | None:
         """Take in what was fetched of one input topic; None where all of it is known already.
 
+        A batch ends before a record that fails, so that none is taken in more than twice: to be
+        called with the same records, and committed, until nothing comes back.
+
         Args:
             topic: One of the stage's inputs.
             records: In order of offset.
             now: Stands in a dead letter that cannot be read.
 
         Raises:
-            Exception: What the core raised, where too many records fail.
+            ProcessingHalted: Too many records in a row failed.
         """
         begin = self.offsets.get(topic, 0)
         fresh = [one for one in records if one.offset >= begin]
         if not fresh:
             return None
-        offsets = {**self.offsets, topic: fresh[-1].offset + 1}
-        poison: dict[int, Exception] = {}
+        if self._failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
+            raise ProcessingHalted(failures=self._failed_in_a_row, stage=self._stage.name)
+        self._states.careful = False
         try:
-            return self._batch_of(topic, fresh, offsets, poison, now)
-        except Exception:
-            # Perhaps a state that cannot be packed: again, looking at each as it is put.
+            return self._batch_of(topic, fresh, now)
+        except Exception:  # not of one record: perhaps a state that cannot be packed
             self.rollback()
-            self._states.careful = True
-            return self._batch_of(topic, fresh, offsets, poison, now)
-        finally:
-            self._states.careful = False
+            self._states.careful = True  # each is looked at as it is put
+            return self._batch_of(topic, fresh, now)
 
-    def _batch_of(
-        self,
-        topic: str,
-        records: Sequence[Fetched],
-        offsets: dict[str, int],
-        poison: dict[int, Exception],
-        now: datetime,
-    ) -> Batch:
-        while not self._took_all(topic, records, poison, now):
-            if len(poison) > FAILURES_MAX:
-                raise next(iter(poison.values()))
-        return self._batch(offsets, poison, len(records))
-
-    def _took_all(
-        self, topic: str, records: Sequence[Fetched], poison: dict[int, Exception], now: datetime
-    ) -> bool:
-        """Take in all records, those known to fail as dead letters; a new one undoes all."""
-        try:
-            for one in records:
-                if one.offset in poison:
-                    self._bury(one.value or b"", poison[one.offset], now)
-                else:
+    def _batch_of(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch:
+        """All records, or those before the first that fails; one known to fail is buried."""
+        until = len(records)
+        failed: list[tuple[int, Exception]] = []
+        for at, one in enumerate(records):
+            cause = self._poison.get((topic, one.offset))
+            try:
+                if cause is None:
                     self._take_one(topic, one)
-        except _RecordFailed as failure:
-            self.rollback()
-            poison[failure.offset] = failure.cause
-            return False
-        return True
+                else:
+                    self._bury(one.value or b"", cause, now)
+                    failed.append((one.offset, cause))
+            except _RecordFailed as failure:
+                self.rollback()
+                self._poison[topic, failure.offset] = failure.cause
+                until = at
+                break
+        if until == 0:  # it is the first: bury it and go on
+            return self._batch_of(topic, records, now)
+        if until < len(records):  # what came before it is taken again, and committed without it
+            return self._batch_of(topic, records[:until], now)
+        offsets = {**self.offsets, topic: records[-1].offset + 1}
+        return self._batch(offsets, failed, len(records))
 
     def tick(self, now: datetime, *, caught_up: bool) -> Batch | None:
         """The wall clock: when touchpoints stop coming, it carries the watermark.
@@ -177,7 +176,7 @@ class StagePartition:
         if not (caught_up and idle and known.watermark.advance(now - self._rules.out_of_order)):
             return None
         self._expire()
-        batch = self._batch(self.offsets, {}, 0)
+        batch = self._batch(self.offsets, [], 0)
         return batch if batch.states or batch.outputs else None
 
     def commit(self, batch: Batch) -> None:
@@ -185,6 +184,11 @@ class StagePartition:
         self._states.commit(batch.states)
         self.offsets = batch.progress.offsets
         self._committed = batch.progress.snapshot
+        if batch.processed > len(batch.failed):
+            self._failed_in_a_row = 0
+        self._failed_in_a_row += len(batch.failed)
+        if batch.failed:
+            self._poison.clear()
         self._outputs, self._results, self._unexpired = [], [], []
 
     def rollback(self) -> None:
@@ -194,7 +198,7 @@ class StagePartition:
         self._outputs, self._results, self._unexpired = [], [], []
 
     def _batch(
-        self, offsets: dict[str, int], poison: dict[int, Exception], processed: int
+        self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
     ) -> Batch:
         progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(self._known))
         return Batch(
@@ -202,7 +206,7 @@ class StagePartition:
             states=self._states.changes(),
             progress=progress,
             results=self._results,
-            failed=list(poison.items()),
+            failed=failed,
             unexpired=self._unexpired,
             processed=processed,
         )

@@ -121,9 +121,9 @@ class Ownership:
         one = self._owned[self._readers[tp.topic].name, tp.partition]
         async with one.lock:
             now = one.active_at = self._clock()
-            await self._in_thread(
-                self._work, one, lambda: one.partition.take(tp.topic, records, now), len(records)
-            )
+            take = one.partition.take
+            while await self._in_thread(self._work, one, lambda: take(tp.topic, records, now)):
+                pass
 
     async def tick(self, now: datetime) -> None:
         """Let the wall clock carry event time where nothing has come for a while.
@@ -139,9 +139,8 @@ class Ownership:
     async def tell_time(self, one: Owned, now: datetime) -> None:
         """Tell one partition, whose inputs are taken in, the time."""
         async with one.lock:
-            await self._in_thread(
-                self._work, one, lambda: one.partition.tick(now, caught_up=True), 0
-            )
+            tick = one.partition.tick
+            await self._in_thread(self._work, one, lambda: tick(now, caught_up=True))
 
     async def close(self) -> None:
         """Let go of all partitions. What was not committed is nobody's."""
@@ -187,11 +186,12 @@ class Ownership:
         )
         return Owned(stage, number, partition, changelog)
 
-    def _work(self, one: Owned, made: Callable[[], Batch | None], count: int) -> None:
+    def _work(self, one: Owned, made: Callable[[], Batch | None]) -> bool:
+        """Make a batch and its consequences durable; tells whether there was one."""
         started = perf_counter()
         batch = made()
         if batch is None:
-            return
+            return False
         wrote = perf_counter()
         one.changelog.commit(
             batch.outputs, [(key.encode(), value) for key, value in batch.states], batch.progress
@@ -204,13 +204,14 @@ class Ownership:
             self._telemetry.tick_failed(one.stage.name, error)
         self._telemetry.cycle_committed(
             appended=_tally(batch),
-            published=count,
+            published=batch.processed,
             processed=batch.processed,
             now=self._clock(),
             seconds=ended - started,
             commit_seconds=ended - wrote,
         )
         self._telemetry.results_published(batch.results)
+        return True
 
     def _in_thread(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         loop = asyncio.get_running_loop()

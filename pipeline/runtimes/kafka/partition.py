@@ -173,7 +173,9 @@ class StagePartition:
         """
         known = self._known
         idle = known.arrived_at is not None and now - known.arrived_at >= self._rules.idle
-        if not (caught_up and idle and known.watermark.advance(now - self._rules.out_of_order)):
+        if caught_up and idle:
+            known.watermark.advance(now - self._rules.out_of_order)
+        if known.watermark.at is None:
             return None
         self._expire()
         batch = self._batch(self.offsets, [], 0)

@@ -217,9 +217,10 @@ async def test_with_kafka_away_it_is_ready_as_long_as_the_spool_takes(bench, kaf
 
 
 async def test_a_full_spool_is_not_ready_whatever_kafka_says(bench, kafka):
-    async with publishing(bench, kafka, bytes_max=25_000) as publisher:
+    async with publishing(bench, kafka, bytes_max=100_000) as publisher:
+        await publisher.ready()
         kafka.away = True
-        await publisher.publish(records("x" * 20_000))
+        await publisher.publish(records("x" * 60_000))
         kafka.gate.clear()
         kafka.away = False
 

@@ -1,6 +1,7 @@
 """The topics of a real broker, as a test of publishing needs them: there, and read from now on."""
 
 import os
+import time
 from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from listeners.publishers.publisher import Outgoing
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
+from tests.integration.serving import SOON
 
 BYTES_MAX = 1_200_000
 """`max.message.bytes` of the topics: the largest record a listener makes, and some room."""
@@ -48,7 +50,12 @@ class Topic:
     def __init__(self, servers: str, name: str = TOUCHPOINTS) -> None:
         self._name = name
         self._consumer = Consumer(
-            {"bootstrap.servers": servers, "group.id": "tests", "enable.auto.commit": False}
+            {
+                "bootstrap.servers": servers,
+                "group.id": "tests",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
         )
         found = self._consumer.list_topics(name, 20).topics[name]
         self._starts = {number: self._ends(number)[1] for number in found.partitions}
@@ -77,6 +84,14 @@ class Topic:
         return [record for number in sorted(read) for record in read[number]]
 
     def _ends(self, number: int) -> tuple[int, int]:
-        ends = self._consumer.get_watermark_offsets(TopicPartition(self._name, number), 20)
-        assert ends is not None
-        return ends
+        """First and next offset; a topic made a moment ago may still be without a leader."""
+        deadline = time.monotonic() + SOON
+        while True:
+            try:
+                ends = self._consumer.get_watermark_offsets(TopicPartition(self._name, number), 20)
+            except KafkaException:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            else:
+                assert ends is not None
+                return ends

@@ -20,7 +20,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from listeners.errors import KafkaRefused, RecordsRefused, Unavailable
-from listeners.publishers.link import FOREIGN, Link, Publication, told
+from listeners.publishers.link import Link, Publication, told
 from listeners.publishers.publisher import Outgoing
 from schemas.brokers import Brokers
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
@@ -54,6 +54,9 @@ RETRY_KAFKA: Final = timedelta(seconds=5)
 
 START_PATIENCE: Final = timedelta(seconds=5)
 """How long `check` waits for the first answer."""
+
+_QUESTION: Final = 1.0
+"""Seconds after which a question is asked again, unless no broker will answer it."""
 
 _LOOKS: Final = 8
 """How often, within the patience, it is looked for publications whose time is up."""
@@ -147,7 +150,7 @@ class KafkaPublisher:
         loop = asyncio.get_running_loop()
         if loop.time() - self._confirmed_at > 1:
             link = self._link or self._new_link()
-            found = await self._ask(link, self._patience.total_seconds(), TOUCHPOINTS)
+            found = await self._ask(link, self._patience, TOUCHPOINTS)
             if (error := found.topics[TOUCHPOINTS].error) is not None:
                 raise Unavailable(retry_after=RETRY_KAFKA, reason=told(error))
 
@@ -159,18 +162,14 @@ class KafkaPublisher:
             Unavailable: No broker answers; that may pass.
         """
         link = self._link or self._new_link()
-        deadline = link.loop.time() + START_PATIENCE.total_seconds()
-        topics: Any = None
-        while topics is None:
-            try:
-                # All topics: asking for one by name makes it, where brokers are so configured.
-                topics = (await self._ask(link, 1)).topics
-            except Unavailable as error:
-                if link.trouble is not None and link.trouble.code() in FOREIGN:
-                    message = f"{self._servers}: {told(link.trouble)}"
-                    raise KafkaRefused(message) from error
-                if link.down or link.loop.time() > deadline:
-                    raise
+        try:
+            # All topics: asking for one by name makes it, where brokers are so configured.
+            topics = (await self._ask(link, START_PATIENCE)).topics
+        except Unavailable as error:
+            if link.foreign:
+                message = f"{self._servers}: {error.reason}"
+                raise KafkaRefused(message) from error
+            raise
         missing = [name for name in (TOUCHPOINTS, DEAD_LETTERS) if name not in topics]
         if missing:
             message = (
@@ -213,15 +212,21 @@ class KafkaPublisher:
         if link.owed or fatal:
             self._give_up(link, reason)
 
-    async def _ask(self, link: Link, seconds: float, topic: str | None = None) -> Any:
-        def ask() -> Any:
-            return link.producer.list_topics(topic, seconds)
+    async def _ask(self, link: Link, patience: timedelta, topic: str | None = None) -> Any:
+        """What the brokers say of a topic, or of all."""
+        deadline = link.loop.time() + patience.total_seconds()
 
-        try:
-            return await link.loop.run_in_executor(None, ask)
-        except (KafkaException, RuntimeError) as error:  # RuntimeError: closed by now
-            reason = told(link.trouble) if link.trouble else "no broker answers"
-            raise Unavailable(retry_after=RETRY_KAFKA, reason=reason) from error
+        def ask() -> Any:
+            return link.producer.list_topics(topic, min(_QUESTION, patience.total_seconds()))
+
+        while True:
+            try:
+                return await link.loop.run_in_executor(None, ask)
+            except (KafkaException, RuntimeError) as error:  # RuntimeError: closed by now
+                hopeless = link.down or link.foreign or link is not self._link
+                if hopeless or link.loop.time() > deadline:
+                    reason = told(link.trouble) if link.trouble else "no broker answers"
+                    raise Unavailable(retry_after=RETRY_KAFKA, reason=reason) from error
 
     def _new_link(self) -> Link:
         self._link = Link(self._settings, self._connect, self)

@@ -36,7 +36,7 @@ _TOLD: Final[dict[int, str]] = {
     KafkaError.MSG_SIZE_TOO_LARGE: "larger than the topic's max.message.bytes",
     KafkaError._ALL_BROKERS_DOWN: "no broker answers",
 }
-FOREIGN: Final = frozenset(
+_FOREIGN: Final = frozenset(
     {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
 )
 """Errors of brokers that are there and will not have us."""
@@ -146,6 +146,11 @@ class Link:
         self.producer = connect(settings | {"error_cb": self._on_error, "logger": _Quiet()})
         self.thread = threading.Thread(target=self._run, name="kafka-reports", daemon=True)
         self.thread.start()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the brokers are there and will not have us, as far as is known."""
+        return self.trouble is not None and self.trouble.code() in _FOREIGN
 
     def close(self) -> None:
         """Throw away what waits, and do not wait for what is on its way. Call it once."""

@@ -35,6 +35,10 @@ RETRY_DISK: Final = timedelta(seconds=5)
 RETRY_FULL: Final = timedelta(seconds=30)
 """When to come again after a limit of the spool: the brokers have to come back first."""
 
+ROOM_BYTES: Final = 64 * 1024
+"""Room below which it is not ready, though a small publication may still fit: some hundred
+touchpoints."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -149,7 +153,7 @@ class Spool:
         Raises:
             Unavailable: It would not; says why.
         """
-        if (reached := self._reached(0, 0)) is not None:
+        if (reached := self._reached(0, ROOM_BYTES)) is not None:
             raise reached[1]
         if self._disk_full and self._file is not None:
             try:

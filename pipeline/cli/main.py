@@ -18,6 +18,7 @@ from schemas.errors import ContractViolation
 
 COMMANDS: Final[dict[str, str]] = {
     "up": "listeners, pipeline and console in one process",
+    "listen": "listeners only, publishing to Kafka",
     "work": "a worker on Kafka, as many as you like",
     "demo": "send a believable day of traffic, with a break in it, to a running `up`",
     "replay": "NDJSON touchpoints in, NDJSON results out; no server",

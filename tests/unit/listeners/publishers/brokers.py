@@ -1,13 +1,18 @@
-"""A librdkafka producer that does what a test says, in the thread that polls it."""
+"""Fakes of what is between us and the brokers: librdkafka's producer, and Kafka's publisher."""
 
+import asyncio
 import queue
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
+
+from listeners.errors import RecordsRefused, Unavailable
+from listeners.publishers.publisher import Outgoing
 
 
 class Report(tuple):
@@ -21,7 +26,7 @@ class Report(tuple):
 
 
 class FakeProducer:
-    """Keeps what it is handed until it is told what became of it.
+    """Keeps what it is handed until a test says what became of it; reports come by `poll`.
 
     Args:
         settings: librdkafka's.
@@ -111,3 +116,44 @@ class FakeBrokers:
     def now(self) -> FakeProducer:
         """The producer that is in use."""
         return self.producers[-1]
+
+
+class FakeKafka:
+    """Kafka's publisher, as the spooling one sees it.
+
+    Attributes:
+        confirmed: Every record it took, in order.
+        published: How many records each publication had.
+        away: While true, nothing is confirmed.
+        never: Values that the brokers will not take.
+        gate: Cleared, publications wait before they are confirmed or fail.
+    """
+
+    def __init__(self) -> None:
+        self.confirmed: list[Outgoing] = []
+        self.published: list[int] = []
+        self.away = False
+        self.never: set[bytes] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.stopped = False
+
+    async def publish(
+        self, records: Sequence[Outgoing], *, patience: timedelta | None = None
+    ) -> None:
+        self.published.append(len(records))
+        await asyncio.sleep(0.001)
+        await self.gate.wait()
+        await self.ready()
+        positions = [i for i, one in enumerate(records) if one.value in self.never]
+        self.confirmed += [one for one in records if one.value not in self.never]
+        if positions:
+            pause = timedelta(seconds=5)
+            raise RecordsRefused(retry_after=pause, reason="too large", positions=positions)
+
+    async def ready(self) -> None:
+        if self.away:
+            raise Unavailable(retry_after=timedelta(seconds=5), reason="no broker answers")
+
+    async def stop(self) -> None:
+        self.stopped = True

@@ -237,6 +237,7 @@ async def test_it_is_ready_while_the_brokers_answer():
     async with publishing() as (publisher, brokers):
         await publisher.ready()
         brokers.now.away = True
+        brokers.now.say(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
 
         with pytest.raises(Unavailable):
             await publisher.ready()

@@ -1,0 +1,1 @@
+"""The runtime on Kafka: many processes, which divide the partitions among them."""

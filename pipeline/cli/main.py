@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "demo": "send a believable day of traffic, with a break in it, to a running `up`",
     "replay": "NDJSON touchpoints in, NDJSON results out; no server",
     "tail": "follow a topic",
-    "topics": "show the topic catalogue, check a log against it",
+    "topics": "create, show, check the topics against the catalogue",
     "check": "missions and inventory: errors with file, line and a suggestion",
 }
 """Every command with its summary; each is a module of this package, loaded only when asked for."""

@@ -1,46 +1,59 @@
-"""Topics for one test: what others left is removed first."""
+"""The catalogue's topics, made afresh: its names are fixed, so tests cannot have their own."""
 
+import os
 import time
-from collections.abc import Iterable
+from secrets import token_hex
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+import pytest
+from kafka.admin import KafkaAdminClient
 
-from pipeline.runtimes.kafka.changelog import changelog_of
-from pipeline.topology import STAGES
+from pipeline.runtimes.kafka import administering
+from schemas.brokers import Brokers
 from schemas.topics import TOPICS
 from tests.brokers.broker import Broker
+from tests.brokers.cluster import DISPOSABLE, Cluster
 
-WAIT_MAX = 30.0
-"""Seconds within which a broker has to have made a topic."""
+PREFIX = "test-"
+"""Begins the names of the tests' applications, and so of their changelogs."""
+
+GONE_MAX = 30.0
+"""Seconds within which topics have to be deleted."""
 
 
-def fresh_topics(broker: Broker, application: str, partitions: int) -> None:
-    """Every topic of the catalogue and the application's changelogs, empty.
+def fresh(broker: Broker, partitions: int = 2, application: str | None = None) -> Brokers:
+    """Delete the catalogue's topics and the tests' changelogs, and make them again, empty.
 
-    A broker deletes in the background, and refuses a name until it has; so it is asked again.
+    Args:
+        broker: Where. On somebody's cluster the test is skipped, unless its topics are disposable.
+        partitions: Of each topic.
+        application: Begins the names of groups, transactional ids and changelogs; None takes one
+            that no test had before.
+
+    Returns:
+        The settings that reach the broker, for this application.
     """
-    client = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
-    changelogs = [changelog_of(application, stage.name) for stage in STAGES]
-    present = {*TOPICS, *changelogs} & set(client.list_topics(timeout=WAIT_MAX).topics)
-    if present:
-        _settle(client.delete_topics(sorted(present)).values())
-    compacted = {"cleanup.policy": "compact"}
-    wanted = [
-        *(NewTopic(name, partitions, 1) for name in TOPICS),
-        *(NewTopic(name, partitions, 1, config=compacted) for name in changelogs),
-    ]
-    deadline = time.monotonic() + WAIT_MAX
-    while wanted and time.monotonic() < deadline:
-        made = client.create_topics(wanted)
-        wanted = [one for one in wanted if made[one.topic].exception() is not None]
-        time.sleep(0.1)
-    assert not wanted, f"expected fresh topics; these could not be made: {wanted}"
+    empty(broker)
+    brokers = broker.brokers.model_copy(
+        update={"partitions": partitions, "application": application or PREFIX + token_hex(4)}
+    )
+    administering.create(brokers)
+    return brokers
 
 
-def _settle(futures: Iterable[object]) -> None:
-    for future in futures:
-        try:
-            future.result(WAIT_MAX)  # type: ignore[attr-defined]
-        except KafkaException:
-            continue  # it was not there
+def empty(broker: Broker) -> None:
+    """Delete the catalogue's topics and the tests' changelogs."""
+    if broker.kind == Cluster.kind and os.environ.get(DISPOSABLE) != "1":
+        pytest.skip(f"cluster: its topics are kept; {DISPOSABLE}=1 lets tests delete them")
+    admin = KafkaAdminClient(**broker.brokers.kafka_python())
+    try:
+        deadline = time.monotonic() + GONE_MAX
+        while names := [name for name in admin.list_topics() if name in TOPICS or _ours(name)]:
+            assert time.monotonic() < deadline, f"expected topics to be deleted; found {names}"
+            admin.delete_topics(names, raise_errors=False)
+            time.sleep(0.05)
+    finally:
+        admin.close()
+
+
+def _ours(name: str) -> bool:
+    return name.startswith(PREFIX) and name.endswith("-changelog")

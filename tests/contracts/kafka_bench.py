@@ -22,20 +22,19 @@ from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.runtimes.runtime import LogRecord
 from pipeline.settings import WorkerSettings
 from pipeline.telemetry import PipelineTelemetry
+from schemas.brokers import Brokers
 from tests.brokers.broker import Broker
-from tests.brokers.topics import fresh_topics
+from tests.brokers.topics import fresh
 from tests.builders import NO_MISSIONS
 from tests.unit.runtimes.counting import Clock, Unavailable
 from tests.unit.runtimes.stages import COUNTING
-
-APPLICATION = "contract"
 
 
 class KafkaRuntime:
     """A worker in this process, and the publisher of the listeners before it."""
 
-    def __init__(self, broker: Broker, clock: Clock, registry: CollectorRegistry) -> None:
-        self._brokers = broker.brokers.model_copy(update={"application": APPLICATION})
+    def __init__(self, brokers: Brokers, clock: Clock, registry: CollectorRegistry) -> None:
+        self._brokers = brokers
         self._clock = clock
         self._settings = WorkerSettings.model_validate({"session_timeout": "10s"})
         self._publisher = KafkaPublisher(self._brokers)
@@ -143,15 +142,14 @@ class KafkaBench:
     """Builds Kafka runtimes on topics of their own."""
 
     def __init__(self, broker: Broker) -> None:
-        fresh_topics(broker, APPLICATION, partitions=1)
-        self._broker = broker
+        self._brokers = fresh(broker, partitions=1)
         self.clock = Clock()
         self.registry = CollectorRegistry()
         self.running: KafkaRuntime | None = None
 
     def runtime(self) -> KafkaRuntime:
         self.registry = CollectorRegistry()
-        self.running = KafkaRuntime(self._broker, self.clock, self.registry)
+        self.running = KafkaRuntime(self._brokers, self.clock, self.registry)
         return self.running
 
     def counted(self, metric: str, **labels: str) -> float:

@@ -8,16 +8,16 @@ from pipeline.runtimes.errors import StateUnusable, TakenOver
 from pipeline.runtimes.kafka.changelog import FORMAT, PROGRESS, Changelog, Output, Progress
 from schemas.topics import CUSTOMER_TOUCHPOINTS, SESSIONS
 from tests.brokers.broker import Broker
-from tests.brokers.topics import fresh_topics
+from tests.brokers.topics import fresh
 
-APPLICATION = "changelog"
+APPLICATION = "test-changelog"
 TOPIC = f"{APPLICATION}-stitch-changelog"
 
 
 @pytest.fixture
 def broker(kafka: Broker) -> Broker:
     kafka.skip_on("tansu", because="it shows what belongs to aborted transactions")
-    fresh_topics(kafka, APPLICATION, partitions=2)
+    fresh(kafka, partitions=2, application=APPLICATION)
     return kafka
 
 

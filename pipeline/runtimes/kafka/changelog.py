@@ -28,11 +28,6 @@ QUEUE_MESSAGES_MAX: Final = 500_000
 QUEUE_KIB_MAX: Final = 256 * 1024
 
 
-def changelog_of(application: str, stage: str) -> str:
-    """The topic that keeps a stage's states."""
-    return f"{application}-{stage}-changelog"
-
-
 class Progress(msgspec.Struct, array_like=True):
     """How far a partition is.
 

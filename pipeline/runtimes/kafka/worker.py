@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 from faust.types import TP
 
 from pipeline.runtimes.errors import WorkerFailed
-from pipeline.runtimes.kafka.changelog import Changelog, changelog_of
+from pipeline.runtimes.kafka.changelog import Changelog
 from pipeline.runtimes.kafka.partition import Batch, Fetched, StagePartition
+from pipeline.runtimes.kafka.topics import changelogs
 from pipeline.settings import WorkerSettings
 from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
@@ -172,7 +173,7 @@ class Ownership:
 
     def _take_over(self, stage: Stage, number: int) -> Owned:
         started = perf_counter()
-        topic = changelog_of(self._brokers.application, stage.name)
+        topic = changelogs(self._brokers.application, self.stages)[stage.name]
         changelog = Changelog(
             self._brokers,
             topic,

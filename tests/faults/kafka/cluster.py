@@ -29,7 +29,7 @@ from schemas.identifiers import primary
 from schemas.records import Touchpoint, Verdict
 from schemas.topics import DEAD_LETTERS, JOURNEY_OUTCOMES, SESSIONS, TOPICS, TOUCHPOINTS, VERDICTS
 from tests.brokers.broker import Broker
-from tests.brokers.topics import fresh_topics
+from tests.brokers.topics import fresh
 from tests.builders import Contents, Results, contents
 from tests.oracle.contents import contents_of
 
@@ -140,8 +140,7 @@ class Cluster:
     def __init__(self, broker: Broker, folder: Path) -> None:
         self.broker = broker
         self._folder = folder
-        self.application = "faults"
-        fresh_topics(broker, self.application, PARTITIONS)
+        self.application = fresh(broker, PARTITIONS).application
         (folder / "settings.toml").write_text(
             f'[kafka]\nbootstrap_servers = "{broker.bootstrap_servers}"\n'
             f'application = "{self.application}"\n'

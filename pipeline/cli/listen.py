@@ -5,17 +5,24 @@ import asyncio
 import logging
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from listeners import routes, settings
 from listeners.errors import Unavailable
 from pipeline import bootstrap
-from pipeline.cli.options import Misuse, Subparsers, add_port, command, port
+from pipeline import settings as pipeline_settings
+from pipeline.cli.options import (
+    Misuse,
+    Subparsers,
+    add_data,
+    add_kafka,
+    add_port,
+    add_settings,
+    command,
+    named,
+    port,
+)
 from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
-from schemas.brokers import Brokers
 
 EXAMPLE = """
 touchpoints listen --bootstrap-servers kafka-1:9092,kafka-2:9092 --data /var/lib/touchpoints
@@ -37,18 +44,8 @@ def add(subparsers: Subparsers) -> None:
         "of its own. Exit codes: 0 stopped, 1 failed, 2 used wrongly.",
         EXAMPLE,
     )
-    parser.add_argument(
-        "--bootstrap-servers",
-        metavar="HOST:PORT",
-        help="Kafka; several with commas (default: [kafka] of the settings)",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path("data"),
-        metavar="DIR",
-        help="the folder of the spool (default: ./data)",
-    )
+    add_kafka(parser)
+    add_data(parser, "the folder of the spool")
     add_port(parser)
     parser.add_argument(
         "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
@@ -56,9 +53,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
     )
-    parser.add_argument(
-        "--settings", type=Path, metavar="FILE", help="sources, keys, limits and Kafka"
-    )
+    add_settings(parser, "sources, keys, limits and Kafka")
     parser.set_defaults(run=run)
 
 
@@ -82,7 +77,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         raise Misuse(message)
     chosen = settings.load(arguments.settings)
     notice = settings.check_address(chosen, arguments.host)
-    brokers = brokers_of(arguments.bootstrap_servers, chosen.kafka)
+    brokers = named(pipeline_settings.load(arguments.settings, arguments.bootstrap_servers).kafka)
     doors = bootstrap.listening(arguments.data, brokers, chosen)
     stopped = stop_signals()
     async with AsyncExitStack() as stack:
@@ -132,24 +127,3 @@ async def serve(arguments: argparse.Namespace) -> int:
     if doors.publisher.failure is not None:
         raise doors.publisher.failure
     return 0
-
-
-def brokers_of(servers: str | None, configured: Brokers | None) -> Brokers:
-    """The brokers to publish to: those of the command line, logged in to as the settings say.
-
-    Raises:
-        Misuse: None are named, or not as `HOST:PORT`.
-    """
-    if servers is None:
-        if configured is None:
-            message = (
-                "expected Kafka's address; found none. Give --bootstrap-servers HOST:PORT, or a "
-                "[kafka] table in --settings FILE"
-            )
-            raise Misuse(message)
-        return configured
-    try:
-        return Brokers(**dict(configured or {}) | {"bootstrap_servers": servers})
-    except ValidationError as error:
-        message = f"--bootstrap-servers: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-        raise Misuse(message) from error

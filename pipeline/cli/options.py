@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from schemas.topics import TOPICS
 
 if TYPE_CHECKING:
+    from schemas.brokers import Brokers
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Subparsers = Any
@@ -49,14 +51,16 @@ def indented(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.strip().splitlines())
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """`--data DIR`, read as `arguments.data`."""
+def add_data(
+    parser: argparse.ArgumentParser, holding: str = "the folder of the embedded log and state"
+) -> None:
+    """`--data DIR`, read as `arguments.data`; `holding` says what is in it."""
     parser.add_argument(
         "--data",
         type=Path,
         default=Path("data"),
         metavar="DIR",
-        help="the folder of the embedded log and state (default: ./data)",
+        help=f"{holding} (default: ./data)",
     )
 
 
@@ -76,6 +80,21 @@ def add_kafka(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="Kafka instead of the embedded log; several with commas (default: the settings')",
     )
+
+
+def named(brokers: "Brokers | None") -> "Brokers":
+    """The brokers, for a command that does nothing without them.
+
+    Raises:
+        Misuse: Neither the command line nor the settings name any.
+    """
+    if brokers is None:
+        message = (
+            "expected Kafka's address; found none. Give --bootstrap-servers HOST:PORT, or a "
+            "[kafka] table in --settings FILE"
+        )
+        raise Misuse(message)
+    return brokers
 
 
 def add_catalogue(parser: argparse.ArgumentParser) -> None:

@@ -2,19 +2,27 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
-import signal
 import sys
-from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import Final, NoReturn
 
 from prometheus_client import CollectorRegistry
 
+from listeners import settings as listeners_settings
 from pipeline import bootstrap, settings
-from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command
-from schemas.brokers import Brokers
+from pipeline.cli.options import (
+    Subparsers,
+    add_catalogue,
+    add_kafka,
+    add_settings,
+    command,
+    named,
+    port,
+)
+from pipeline.cli.serving import serve_on, stop_signals, until_stopped
+from pipeline.console import routes as console
 
 EXAMPLE: Final = """
 touchpoints topics create --bootstrap-servers localhost:9092
@@ -36,50 +44,59 @@ def add(subparsers: Subparsers) -> None:
         "on; start it again, and it goes on where it was.",
         EXAMPLE,
     )
+    add_kafka(parser)
+    add_settings(parser, "tables [kafka] and [pipeline]")
     parser.add_argument(
-        "--bootstrap-servers", metavar="HOST:PORT", help="Kafka; else what the settings say"
+        "--console-port",
+        type=port,
+        default=0,
+        help="the operations port: metrics and health (default: 0, a free one, which is printed)",
     )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="tables [kafka], [pipeline]")
     add_catalogue(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Work until told to stop.
-
-    Raises:
-        SettingsInvalid, CatalogueInvalid, RuntimeFault: What is wrong, before anything is read.
-    """
+    """Work until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    return asyncio.run(serve(arguments))
+
+
+async def serve(arguments: argparse.Namespace) -> int:
+    """Look at the topics, join the group, work until told to stop.
+
+    Raises:
+        SettingsInvalid, CatalogueInvalid, RuntimeFault: What is wrong, before anything is read.
+        Misuse: No brokers are named, or the operations port is in use.
+    """
+    from pipeline.runtimes.kafka import administering, app  # Faust: nothing else needs it
+
     chosen = settings.load(arguments.settings, arguments.bootstrap_servers)
-    if chosen.kafka is None:
-        message = (
-            "expected --bootstrap-servers HOST:PORT, or a table [kafka] in the file that "
-            "--settings names; found neither"
-        )
-        raise Misuse(message)
-    return asyncio.run(_serve(arguments, chosen, chosen.kafka))
-
-
-async def _serve(
-    arguments: argparse.Namespace, chosen: settings.PipelineSettings, brokers: Brokers
-) -> int:
-    from pipeline.runtimes.kafka import app  # brings Faust along, which nothing else needs
-
-    ownership = bootstrap.worker(arguments.catalogue, chosen, brokers, CollectorRegistry())
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stopped.set)
+    brokers = named(chosen.kafka)
+    registry = CollectorRegistry()
+    ownership = bootstrap.worker(arguments.catalogue, chosen, brokers, registry)
+    await asyncio.to_thread(administering.verify, brokers)
+    stopped = stop_signals()
     made = app.create(brokers, chosen.pipeline, ownership, clock=bootstrap.now, fail=leave)
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    async with app.running(made, ownership):
-        print(f"touchpoints: working for {brokers.application}, Ctrl-C stops", flush=True)
-        await stopped.wait()
-        print("touchpoints: stopping", flush=True)
+
+    async def working() -> tuple[bool, str]:
+        return (True, "") if ownership.owned else (False, "no partition is assigned to it yet")
+
+    async with AsyncExitStack() as stack:
+        operations = await serve_on(
+            stack,
+            console.without_pipeline(registry, working),
+            "127.0.0.1",
+            arguments.console_port,
+            "--console-port",
+            listeners_settings.ListenerSettings(),
+        )
+        await stack.enter_async_context(app.running(made, ownership))
+        print(f"touchpoints: working on {brokers.bootstrap_servers}, operations on {operations}")
+        print(f"touchpoints: group {brokers.application}, Ctrl-C stops", flush=True)
+        await until_stopped(stopped, lambda: None)
     return 0
 
 

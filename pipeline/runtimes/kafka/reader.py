@@ -1,0 +1,90 @@
+"""Reads one topic on Kafka from outside any group: what `touchpoints tail` and exports follow.
+
+Only what belongs to transactions that committed, as every reader of results should.
+"""
+
+from types import TracebackType
+from typing import Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from pipeline.runtimes.errors import TopicsUnfit
+from schemas.brokers import Brokers
+
+ANSWER_MAX: Final = 10.0
+"""Seconds that the brokers may take to say which partitions a topic has."""
+
+
+class TopicReader:
+    """A topic's values, all partitions, each in its order.
+
+    Args:
+        brokers: Where Kafka is.
+        topic: Its name.
+        from_start: From the oldest record; else from the next one to come.
+
+    Raises:
+        TopicsUnfit: There is no such topic.
+        KafkaException: The brokers do not answer, or refuse.
+    """
+
+    def __init__(self, brokers: Brokers, topic: str, *, from_start: bool) -> None:
+        self._consumer = Consumer(
+            {
+                **brokers.librdkafka(),
+                "group.id": f"{brokers.application}-reader",  # asked for; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "log_level": 3,
+            }
+        )
+        found = self._consumer.list_topics(topic, timeout=ANSWER_MAX).topics[topic]
+        if found.error is not None or not found.partitions:
+            self._consumer.close()
+            problem = f"{topic}: expected a topic; found none of that name"
+            raise TopicsUnfit(servers=brokers.bootstrap_servers, problems=[problem])
+        start = OFFSET_BEGINNING if from_start else OFFSET_END
+        self._unread = set(found.partitions)
+        self._consumer.assign([TopicPartition(topic, n, start) for n in found.partitions])
+
+    @property
+    def all_read(self) -> bool:
+        """Whether all that stood there at the beginning has been given."""
+        return not self._unread
+
+    def read(self, limit: int, wait: float) -> list[bytes]:
+        """At most `limit` values, as many as come within `wait` seconds.
+
+        Raises:
+            KafkaException: The brokers refuse, for good.
+        """
+        values: list[bytes] = []
+        for record in self._consumer.consume(limit, wait):
+            error = record.error()
+            if error is None:
+                values.append(record.value() or b"null")  # a deleted key, as JSON
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._unread.discard(record.partition() or 0)
+            elif not error.retriable():
+                raise KafkaException(error)
+        return values
+
+    def __enter__(self) -> "TopicReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()

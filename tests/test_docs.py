@@ -42,6 +42,13 @@ def parser(command: str) -> argparse.ArgumentParser:
     return subparsers_of(parser_of([command]))[command]
 
 
+def help_of(parser: argparse.ArgumentParser) -> str:
+    """The help of a command and of all its actions."""
+    nested = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    below = [help_of(one) for actions in nested for one in actions.choices.values()]
+    return "\n".join([parser.format_help(), *below])
+
+
 def anchors(path: Path) -> set[str]:
     headings = (h.lower().replace("`", "") for h in HEADING.findall(path.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in headings}
@@ -58,7 +65,7 @@ def test_every_make_target_that_a_document_names_exists(path):
 def test_every_command_and_option_that_a_document_names_exists(path):
     for command, rest in TOUCHPOINTS.findall(code_of(path)):
         assert command in COMMANDS, f"{document(path)}: touchpoints {command}"
-        help_text = parser(command).format_help()
+        help_text = help_of(parser(command))
         for option in re.findall(r"--[a-z][a-z-]*", rest):
             assert option in help_text, f"{document(path)}: touchpoints {command} {option}"
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from secrets import token_hex
 
 import pytest
@@ -15,6 +16,9 @@ from tests.brokers.cluster import DISPOSABLE, Cluster
 
 PREFIX = "test-"
 """Begins the names of the tests' applications, and so of their changelogs."""
+
+APPLICATIONS = (PREFIX, "touchpoints-")
+"""Begin the names of the changelogs that are deleted; the second where no test chose a name."""
 
 GONE_MAX = 30.0
 """Seconds within which topics have to be deleted."""
@@ -44,10 +48,15 @@ def empty(broker: Broker) -> None:
     """Delete the catalogue's topics and the tests' changelogs."""
     if broker.kind == Cluster.kind and os.environ.get(DISPOSABLE) != "1":
         pytest.skip(f"cluster: its topics are kept; {DISPOSABLE}=1 lets tests delete them")
+    delete(broker, lambda name: name in TOPICS or _ours(name))
+
+
+def delete(broker: Broker, chosen: Callable[[str], bool]) -> None:
+    """Delete topics by name, and return once the broker no longer shows them."""
     admin = KafkaAdminClient(**broker.brokers.kafka_python())
     try:
         deadline = time.monotonic() + GONE_MAX
-        while names := [name for name in admin.list_topics() if name in TOPICS or _ours(name)]:
+        while names := [name for name in admin.list_topics() if chosen(name)]:
             assert time.monotonic() < deadline, f"expected topics to be deleted; found {names}"
             admin.delete_topics(names, raise_errors=False)
             time.sleep(0.05)
@@ -56,4 +65,4 @@ def empty(broker: Broker) -> None:
 
 
 def _ours(name: str) -> bool:
-    return name.startswith(PREFIX) and name.endswith("-changelog")
+    return name.startswith(APPLICATIONS) and name.endswith("-changelog")

@@ -27,8 +27,15 @@ _LOOK: Final = 0.25
 _FOR_GOOD: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 """Waiting does not mend these."""
 
-_OTHER_PROTOCOL: Final = re.compile(r"security\.protocol|PLAINTEXT broker listener")
-"""librdkafka's guess when a broker hangs up at the first word."""
+_SAY_NOTHING: Final = (KafkaError._ALL_BROKERS_DOWN,)
+"""Comes with every other trouble, and explains none."""
+
+_OTHER_PROTOCOL: Final = re.compile(r"PLAINTEXT broker listener|connection closed by peer")
+"""What librdkafka says when a broker hangs up at the first word, as it does at one it does not
+understand: the second only in its log, since between two brokers it would be nothing special."""
+
+_HANG_UPS_MIN: Final = 3
+"""Times that a broker has to hang up before it is taken for a wrong protocol, not for chance."""
 
 _AROUND: Final = re.compile(
     r"^\S+: | \(after \d+ms in state \w+.*\)|^SSL handshake failed: |^Connect to \S+ failed: "
@@ -48,12 +55,10 @@ def reach(brokers: Brokers, within: timedelta = REACH_MAX) -> None:
     """
     _check_files(brokers)
     troubles: list[KafkaError] = []
-    quiet = logging.getLogger("touchpoints.reaching")
-    quiet.addHandler(logging.NullHandler())
-    quiet.propagate = False  # whatever goes wrong is told by the error
+    log = _Log()
     told = {"error_cb": troubles.append, "reconnect.backoff.max.ms": 500}
     try:
-        client = AdminClient(brokers.librdkafka() | told, logger=quiet)
+        client = AdminClient(brokers.librdkafka() | told, logger=log)
     except KafkaException as error:
         raise _refused(brokers, error.args[0].str()) from error
     deadline = time.monotonic() + within.total_seconds()
@@ -61,13 +66,27 @@ def reach(brokers: Brokers, within: timedelta = REACH_MAX) -> None:
         with suppress(KafkaException):
             if client.list_topics(timeout=_LOOK).brokers:
                 return
-        client.poll(0)  # hands over the troubles
+        client.poll(0)  # hands over the troubles and the log
         for trouble in troubles:
-            if trouble.code() in _FOR_GOOD or _OTHER_PROTOCOL.search(trouble.str()):
+            if trouble.code() in _FOR_GOOD:
                 raise _refused(brokers, _reason(trouble.str()))
+        if sum(bool(_OTHER_PROTOCOL.search(line)) for line in log.lines) >= _HANG_UPS_MIN:
+            raise _refused(brokers, "they hang up at the first word, as at another protocol")
         if time.monotonic() >= deadline:
-            found = next((_reason(one.str()) for one in troubles), "silence")
+            reasons = [_reason(one.str()) for one in troubles if one.code() not in _SAY_NOTHING]
+            found = next(iter(reasons), "silence")
             raise BrokersUnreachable(servers=brokers.bootstrap_servers, within=within, found=found)
+
+
+class _Log(logging.Logger):
+    """Keeps what librdkafka logs, and shows nothing of it: what is wrong the error tells."""
+
+    def __init__(self) -> None:
+        super().__init__("reaching")
+        self.lines: list[str] = []
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
 
 
 def _check_files(brokers: Brokers) -> None:

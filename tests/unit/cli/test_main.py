@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from listeners.errors import SettingsInvalid
+from pipeline import errors
 from pipeline.cli import main as command_line
 from pipeline.cli.options import Misuse
 from pipeline.errors import PipelineError
@@ -60,7 +61,7 @@ def test_help_loads_nothing_that_is_slow():
         "import sys, pipeline.cli.main as m\n"
         "try: m.main(['--help'])\n"
         "except SystemExit: pass\n"
-        "slow = {'aiohttp', 'pydantic', 'sqlite3', 'asyncio', 'prometheus_client'}\n"
+        "slow = {'aiohttp', 'pydantic', 'sqlite3', 'asyncio', 'prometheus_client', 'kafka'}\n"
         "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
     )
 
@@ -87,6 +88,7 @@ def test_misuse_is_exit_code_2_and_says_so_on_stderr(arguments):
         (ContractViolation(where="$", expected="the disk is full", found="x"), 1),
         (OSError("the disk is full"), 1),
         (Misuse("the disk is full"), 2),
+        (errors.SettingsInvalid(["the disk is full"]), 2),
     ],
 )
 def test_what_goes_wrong_on_purpose_is_a_message_and_an_exit_code(error, code, failing, capsys):

@@ -89,6 +89,7 @@ class KafkaPublisher:
         self._watch: asyncio.TimerHandle | None = None
         self._confirmed_at = float("-inf")
         self._ending: list[Thread] = []
+        self._stopped = False
 
     async def publish(
         self, records: Sequence[Outgoing], *, patience: timedelta | None = None
@@ -105,6 +106,8 @@ class KafkaPublisher:
         """
         if not records:
             return
+        if self._stopped:
+            raise Unavailable(retry_after=RETRY_KAFKA, reason="stopping")
         fitting, large = _by_size(records)
         why = f"larger than {RECORD_BYTES_MAX} bytes"
         if fitting:
@@ -180,7 +183,8 @@ class KafkaPublisher:
             raise KafkaRefused(message)
 
     async def stop(self) -> None:
-        """Wait a while for what is on its way, then let go. May be called twice."""
+        """Take no more, wait a while for what is on its way, then let go. May be called twice."""
+        self._stopped = True
         if (link := self._link) is not None:
             if link.owed:
                 waiting = [publication.future for publication in link.owed]

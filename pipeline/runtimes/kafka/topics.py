@@ -18,6 +18,10 @@ TOMBSTONES_KEPT: Final = timedelta(days=7)
 """How long a compacted topic still tells that a key was deleted. Whoever reads it again must come
 by within this time, or keeps what was deleted; Kafka's own default is a day."""
 
+UNREAD_KEPT: Final = timedelta(days=7)
+"""How long a compacted topic that a stage reads keeps every record: several links to one identifier
+say different things, and a worker that lags must not miss any. As long as `touchpoints` lasts."""
+
 CHANGELOG_BYTES_MAX: Final = 8 * 1024**2
 """Bytes of one state: a customer's 500 touchpoints in short, with room for long names."""
 
@@ -25,10 +29,17 @@ REPLICAS_IN_SYNC: Final = 2
 """Copies that must have a record before it is acknowledged, where there are three or more: losing
 any one machine then loses nothing, and stops nothing."""
 
-_AT_LEAST: Final = ("max.message.bytes", "delete.retention.ms", "min.insync.replicas")
+_READ_BY_STAGES: Final = frozenset(topic for stage in STAGES for topic in stage.reads)
+
+_AT_LEAST: Final = (
+    "max.message.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "min.insync.replicas",
+)
 """Settings of which more does no harm; the others have to be as planned."""
 
-_DURATIONS: Final = ("retention.ms", "delete.retention.ms")
+_DURATIONS: Final = ("retention.ms", "delete.retention.ms", "min.compaction.lag.ms")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +142,8 @@ def _plan(topic: Topic, brokers: Brokers) -> Plan:
         settings["retention.ms"] = _milliseconds(topic.retention)
     if topic.cleanup is not Cleanup.DELETE:
         settings["delete.retention.ms"] = _milliseconds(TOMBSTONES_KEPT)
+    if topic.cleanup is Cleanup.COMPACT and topic.name in _READ_BY_STAGES:
+        settings["min.compaction.lag.ms"] = _milliseconds(UNREAD_KEPT)
     if brokers.replication is not None and brokers.replication > REPLICAS_IN_SYNC:
         settings["min.insync.replicas"] = str(REPLICAS_IN_SYNC)
     return Plan(

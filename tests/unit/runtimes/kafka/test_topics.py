@@ -89,6 +89,14 @@ def test_one_number_of_partitions_holds_for_all():
     assert {plan.partitions for plan in planned(brokers()).values()} == {8}
 
 
+def test_a_compacted_topic_that_a_stage_reads_keeps_what_a_worker_has_not_read_yet():
+    plans = planned(brokers())
+
+    kept = {n for n, plan in plans.items() if "min.compaction.lag.ms" in plan.settings}
+    assert kept == {LINKS}
+    assert plans[LINKS].settings["min.compaction.lag.ms"] == WEEK
+
+
 @pytest.mark.parametrize(("copies", "in_sync"), [(None, None), (1, None), (2, None), (3, "2")])
 def test_with_three_copies_two_have_to_have_a_record(copies, in_sync):
     plan = planned(brokers(replication=copies))[TOUCHPOINTS]

@@ -127,7 +127,7 @@ async def test_a_hundred_kills_lose_nothing_and_keep_the_order(tmp_path, drain, 
 @pytest.fixture
 def faults():
     yield FaultyConnection
-    FaultyConnection.code = None
+    FaultyConnection.mend()
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE])
@@ -186,6 +186,7 @@ async def test_a_failed_fsync_ends_it_and_nothing_more_is_written(tmp_path, faul
         await spool.ready()
     await spool.stop()
 
+    assert faults.later == [], "written after a failed fsync"
     assert SPOOL_NAME in str(spool.failure)
     assert "Check the disk" in str(spool.failure)
 

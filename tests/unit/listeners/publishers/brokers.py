@@ -126,6 +126,7 @@ class FakeKafka:
         published: How many records each publication had.
         away: While true, nothing is confirmed.
         never: Values that the brokers will not take.
+        never_together: Those that they take alone only.
         gate: Cleared, publications wait before they are confirmed or fail.
     """
 
@@ -134,6 +135,7 @@ class FakeKafka:
         self.published: list[int] = []
         self.away = False
         self.never: set[bytes] = set()
+        self.never_together: set[bytes] = set()
         self.gate = asyncio.Event()
         self.gate.set()
         self.stopped = False
@@ -145,8 +147,9 @@ class FakeKafka:
         await asyncio.sleep(0.001)
         await self.gate.wait()
         await self.ready()
-        positions = [i for i, one in enumerate(records) if one.value in self.never]
-        self.confirmed += [one for one in records if one.value not in self.never]
+        never = self.never | (self.never_together if len(records) > 1 else set())
+        positions = [i for i, one in enumerate(records) if one.value in never]
+        self.confirmed += [one for one in records if one.value not in never]
         if positions:
             pause = timedelta(seconds=5)
             raise RecordsRefused(retry_after=pause, reason="too large", positions=positions)

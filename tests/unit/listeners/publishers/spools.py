@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prometheus_client import CollectorRegistry
 
@@ -66,14 +66,30 @@ async def publish_until_refused(spool: Spool, taken: list[Outgoing]) -> None:
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection whose commits fail on cue, as the disk would make them fail."""
+    """A connection whose commits fail on cue, as the disk would make them fail.
+
+    Attributes:
+        code: SQLite's code of the failure; None while all is well.
+        later: What was executed after the first failure.
+    """
 
     code: int | None = None
+    later: ClassVar[list[str]] = []
+    _failed = False
 
     def execute(self, sql, *arguments):
+        if FaultyConnection._failed:
+            FaultyConnection.later.append(sql)
         if FaultyConnection.code is not None and sql == "COMMIT":
+            FaultyConnection._failed = True
             error = sqlite3.OperationalError("the disk said no")
             error.sqlite_errorcode = FaultyConnection.code
             error.sqlite_errorname = "SQLITE_CODE"
             raise error
         return super().execute(sql, *arguments)
+
+    @classmethod
+    def mend(cls) -> None:
+        """All is well, and nothing has happened."""
+        cls.code, cls._failed = None, False
+        cls.later.clear()

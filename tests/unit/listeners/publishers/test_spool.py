@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -75,6 +76,22 @@ async def test_what_was_delivered_is_gone_after_a_restart(bench):
 
         assert bench.counted("drained_total") == 1
     assert await bench.held() == records(2)
+
+
+async def test_every_commit_is_fsynced_and_stands_in_the_one_file(bench):
+    """What `kill -9` cannot show: that the disk is waited for, and that there is no WAL."""
+    pragmas = {}
+
+    class Connection(sqlite3.Connection):
+        def close(self):
+            for name in ("synchronous", "journal_mode", "locking_mode"):
+                (pragmas[name],) = self.execute(f"PRAGMA {name}").fetchone()
+            super().close()
+
+    async with spooling(bench, connection=Connection) as spool:
+        await spool.publish(records(1))
+
+    assert pragmas == {"synchronous": 2, "journal_mode": "persist", "locking_mode": "exclusive"}
 
 
 async def test_an_emptied_spool_takes_no_room_and_is_empty(bench):

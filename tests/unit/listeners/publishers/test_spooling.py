@@ -31,7 +31,7 @@ def impatient(monkeypatch):
 @pytest.fixture
 def disk():
     yield FaultyConnection
-    FaultyConnection.code = None
+    FaultyConnection.mend()
 
 
 @asynccontextmanager
@@ -115,8 +115,8 @@ async def test_what_an_earlier_process_left_goes_first(bench, kafka):
         await publisher.publish(records(1, 2))
     kafka.away = False
     async with publishing(bench, kafka) as publisher:
-        await publisher.publish(records(3))
         await until(lambda: publisher.spool.empty)
+        await publisher.publish(records(3))
 
     assert kafka.confirmed == records(1, 2, 3)
 
@@ -191,6 +191,19 @@ async def test_such_a_record_in_the_spool_blocks_nobody_either(bench, kafka):
 
         assert kafka.confirmed == records(1, 2)
         assert bench.counted("spool_set_aside_total", reason="refused") == 1
+
+
+async def test_what_is_refused_only_in_company_is_sent_alone(bench, kafka):
+    """A broker refuses a batch as a whole, also for one record that is too large."""
+    kafka.never_together = {b"2", b"3"}
+    kafka.away = True
+    async with publishing(bench, kafka) as publisher:
+        await publisher.publish(records(1, 2, 3))
+        kafka.away = False
+        await until(lambda: publisher.spool.empty)
+
+        assert kafka.confirmed == records(1, 2, 3)
+        assert bench.counted("spool_set_aside_total", reason="refused") == 0
 
 
 async def test_when_neither_takes_it_the_spools_refusal_is_told(bench, kafka, disk):

@@ -88,8 +88,8 @@ class Engine:
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one touchpoint through all that it causes."""
         rules = self._rules
-        key, shown = keys.read(touchpoint, rules.identity)
-        self._send(self._step(Message(TOUCHPOINTS, key, touchpoint, (key, shown))))
+        route = keys.read(touchpoint, rules.identity)
+        self._send(self._step(Message(TOUCHPOINTS, route[0], touchpoint, route)))
         known = self._known
         known.arrived_at = touchpoint.received_at
         if known.watermark.observe(

@@ -227,7 +227,8 @@ class EmbeddedRuntime:
                 self._next_tick = monotonic() + TICK.total_seconds()
                 self._processing.tick(self._clock())
                 self._turns_to_tidy = max(self._turns_to_tidy, 1)
-                self._checkpoint()
+                if not busy:  # else by size alone: a page that many cycles change is copied once
+                    self._checkpoint()
             self._tidy()
             if self._processing.written > CHECKPOINT_BYTES:
                 self._checkpoint()

@@ -9,17 +9,18 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILED := build/compiled
 CODE := listeners pipeline schemas tests
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up demo test torture lint format bench contracts clean
+.PHONY: help setup up demo test torture lint format bench bench-compiled test-compiled contracts clean
 
 help: ## this list
 	@echo "Touchpoints. Try: make up, then in another terminal: make demo"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 setup: $(STAMP) ## create .venv and install (Python 3.11 or newer)
 
@@ -63,6 +64,25 @@ format: $(STAMP) ## let ruff mend what it can
 bench: $(STAMP) ## throughput, latency, memory; ARGS="name …" for some of tests/benchmarks/
 	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard tests/benchmarks/[a-z]*.py)))); do \
 	  echo "== $$name"; $(BIN)/python -m "tests.benchmarks.$$name"; done
+
+# The hot modules compiled, in an environment of its own; what runs there sees the installed wheel
+# before this tree, and of this tree only tests/. Needs a C compiler; nothing else here does.
+ABOUT_THE_TREE := test_the_contracts_on_disk_are_those_of_the_records
+SEES_WHEEL := PYTHONSAFEPATH=1 PYTHONPATH=$(abspath $(COMPILED)/tree)
+
+$(COMPILED)/.installed: pyproject.toml hatch_build.py $(shell find listeners pipeline schemas -name '*.py')
+	@[ -x $(COMPILED)/bin/python ] || $(BIN)/python -m venv $(COMPILED)
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(COMPILED)/bin/python -m pip install --quiet '.[dev]'
+	@mkdir -p $(COMPILED)/tree && ln -sfn ../../../tests $(COMPILED)/tree/tests
+	@touch $@
+
+bench-compiled: $(STAMP) $(COMPILED)/.installed ## the same, its hot modules compiled; needs a C compiler
+	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard tests/benchmarks/[a-z]*.py)))); do \
+	  echo "== $$name, compiled"; $(SEES_WHEEL) $(COMPILED)/bin/python -m "tests.benchmarks.$$name"; done
+
+test-compiled: $(STAMP) $(COMPILED)/.installed ## all tests but the long ones, on the compiled modules
+	@$(SEES_WHEEL) $(COMPILED)/bin/pytest -m "not torture" -o pythonpath=$(COMPILED)/tree \
+	  -p tests.compiled --deselect tests/contracts/test_schemas.py::$(ABOUT_THE_TREE) $(ARGS)
 
 contracts: $(STAMP) ## write schemas/contracts/ and docs/records.md from records.py
 	@$(BIN)/python -m schemas.published

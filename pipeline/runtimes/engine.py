@@ -88,8 +88,8 @@ class Engine:
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one touchpoint through all that it causes."""
         rules = self._rules
-        key, shown = keys.read(touchpoint, rules.identity)
-        self._send(self._step(Message(TOUCHPOINTS, key, touchpoint, (key, shown))))
+        route = keys.read(touchpoint, rules.identity)
+        self._send(self._step(Message(TOUCHPOINTS, route[0], touchpoint, route)))
         known = self._known
         known.arrived_at = touchpoint.received_at
         if known.watermark.observe(
@@ -150,22 +150,23 @@ class Engine:
         """Take messages, and all that they cause, through the stages.
 
         In the order of sending, but for touchpoints, which wait until what they showed of
-        identities has settled: so a customer has been handed the earlier ones before.
+        identities has settled: so a customer has been handed the earlier ones before. The list
+        is the engine's own from now on.
         """
-        readers, outbox, waiting = self._readers, self.outbox, []
-        queue = list(messages)
-        while queue:
-            for message in queue:  # it grows while it is walked
+        readers, outbox, waiting, taken = self._readers, self.outbox, [], 0
+        while True:
+            for message in messages:  # it grows while it is walked
                 outbox.append(message)
                 if message.topic not in readers:
                     continue
                 if type(message.record) is Touchpoint:
                     waiting.append(message)
                 else:
-                    queue.extend(self._step(message))
-            queue.clear()
-            while waiting and not queue:
-                queue.extend(self._step(waiting.pop(0)))
+                    messages.extend(self._step(message))
+            if taken == len(waiting):
+                return
+            messages = self._step(waiting[taken])
+            taken += 1
 
     def _step(self, message: Message) -> list[Message]:
         stage, store = self._readers[message.topic]

@@ -4,9 +4,27 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any
 
+import msgspec
+
 from pipeline.runtimes.engine import Engine
 from pipeline.stitching.rules import Rules
 from pipeline.topology import STAGES
+
+
+class _Kept(msgspec.Struct, gc=False):
+    """All of one key in one place: with a million keys, each look-up waits for memory.
+
+    Attributes:
+        state: The state.
+        due_at: When it is due; None for never.
+        wakes_at: The time of the turn it waits for; None where it waits for none.
+        turn: That turn, the first whole second after `wakes_at`.
+    """
+
+    state: Any
+    due_at: datetime | None = None
+    wakes_at: datetime | None = None
+    turn: int = 0
 
 
 class MemoryStates:
@@ -18,32 +36,34 @@ class MemoryStates:
     """
 
     def __init__(self) -> None:
-        self.states: dict[str, Any] = {}
-        self._due: dict[str, datetime] = {}
-        self._waits: dict[str, int] = {}
+        self._kept: dict[str, _Kept] = {}
         self._turns: dict[int, list[str]] = {}
         self._next: list[int] = []
 
+    @property
+    def states(self) -> dict[str, Any]:
+        """All states by key, as of now."""
+        return {key: kept.state for key, kept in self._kept.items()}
+
     def get(self, key: str) -> Any | None:
         """The state, None where there is none."""
-        return self.states.get(key)
+        kept = self._kept.get(key)
+        return None if kept is None else kept.state
 
     def put(self, key: str, state: Any, due_at: datetime | None) -> None:
         """Keep the state; `due` names the key from the first whole second after `due_at` on."""
-        self.states[key] = state
-        if due_at is not None:
-            self._due[key] = due_at
-            turn = int(due_at.timestamp()) + 1
-            waits = self._waits.get(key)
-            if waits is None or turn < waits:
-                self._wait(key, turn)
-        elif self._due:
-            self._due.pop(key, None)
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._kept[key] = _Kept(state)
+        else:
+            kept.state = state
+        kept.due_at = due_at
+        if due_at is not None and (kept.wakes_at is None or due_at < kept.wakes_at):
+            self._wait(key, kept, due_at, int(due_at.timestamp()) + 1)
 
     def delete(self, key: str) -> None:
         """Forget the state."""
-        self.states.pop(key, None)
-        self._due.pop(key, None)
+        self._kept.pop(key, None)
 
     def due(self, until: datetime, limit: int) -> list[str]:
         """Keys whose `due_at` has come, earliest first."""
@@ -52,21 +72,22 @@ class MemoryStates:
         while self._next and self._next[0] <= last and len(found) < limit:
             turn = heappop(self._next)
             for key in self._turns.pop(turn):
-                if self._waits.get(key) != turn:
-                    continue  # an earlier turn came, and has been taken
-                del self._waits[key]
-                due_at = self._due.get(key)
+                kept = self._kept.get(key)
+                if kept is None or kept.turn != turn:
+                    continue  # forgotten, or an earlier turn came and has been taken
+                due_at = kept.due_at
+                kept.wakes_at, kept.turn = None, 0
                 if due_at is not None and due_at <= until:
                     found.append((due_at, key))
                 elif due_at is not None:
-                    self._wait(key, int(due_at.timestamp()) + 1)
+                    self._wait(key, kept, due_at, int(due_at.timestamp()) + 1)
         found.sort()
-        for _, key in found[limit:]:
-            self._wait(key, last)
+        for due_at, key in found[limit:]:
+            self._wait(key, self._kept[key], due_at, last)
         return [key for _, key in found[:limit]]
 
-    def _wait(self, key: str, turn: int) -> None:
-        self._waits[key] = turn
+    def _wait(self, key: str, kept: _Kept, due_at: datetime, turn: int) -> None:
+        kept.wakes_at, kept.turn = due_at, turn
         waiting = self._turns.get(turn)
         if waiting is None:
             self._turns[turn] = [key]

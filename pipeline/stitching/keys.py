@@ -21,13 +21,14 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
     """
     identifiers = touchpoint.identifiers
     seen = tuple(identifiers.items())
-    shown = rules.remembered.get(seen)
-    if shown is None:
+    known = rules.remembered.get(seen)
+    if known is None:
         if len(rules.remembered) >= REMEMBERED_MAX:
             rules.remembered.clear()
-        shown = rules.remembered[seen] = _linking(identifiers, rules)
-    if shown and class_of(shown[-1], rules) == "device":
-        return shown[-1], shown[:-1]
+        known = rules.remembered[seen] = _device_apart(_linking(identifiers, rules), rules)
+    device, shown = known
+    if device:
+        return known
     if touchpoint.session_hint:
         return f"@session:{touchpoint.source}/{touchpoint.session_hint}", shown
     if shown:
@@ -36,6 +37,13 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
         if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
             return f"{name}:{identifiers[name]}", ()
     return f"@event:{touchpoint.source}/{touchpoint.id}", ()
+
+
+def _device_apart(shown: tuple[str, ...], rules: IdentityRules) -> tuple[str, tuple[str, ...]]:
+    """The device among identifiers that link, empty where none is, and the others."""
+    if shown and class_of(shown[-1], rules) == "device":
+        return shown[-1], shown[:-1]
+    return "", shown
 
 
 def _linking(identifiers: dict[str, str], rules: IdentityRules) -> tuple[str, ...]:

@@ -68,10 +68,10 @@ class IdentityRules(msgspec.Struct, frozen=True, kw_only=True):
     shared_window: timedelta = timedelta(days=30)
     shared_claim: timedelta = timedelta(minutes=30)
     ranks: dict[str, int] = {}
-    remembered: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}
+    remembered: dict[tuple[tuple[str, str], ...], tuple[str, tuple[str, ...]]] = {}
 
     def __post_init__(self) -> None:
-        """Derive `ranks`, 0 for the strongest type that links; `remembered` is `identity`'s own.
+        """Derive `ranks`, 0 for the strongest type that links; `remembered` is `keys`' own.
 
         Classes are ordered strongest first, so that a class is a range of ranks.
         """

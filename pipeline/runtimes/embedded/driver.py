@@ -56,6 +56,9 @@ DRAIN_MAX: Final = timedelta(seconds=5)
 STALLED_AFTER: Final = timedelta(seconds=30)
 """A turn that takes longer than this is a fault: the runtime is not ready."""
 
+GATHERING_PAUSE: Final = timedelta(milliseconds=5)
+"""How long a turn waits for publications while touchpoints gather; without one it processes."""
+
 HOUSEKEEPING_TURNS: Final = 10
 """Turns between two steps of tidying while there is more to do; a step outruns what they append."""
 
@@ -212,6 +215,8 @@ class EmbeddedRuntime:
         self._turned_at = started = monotonic()
         busy = self._processing.waiting > 0 and not self._processing.halted
         patience = 0.0 if busy or self._turns_to_tidy else self._next_tick - started
+        if busy and self._processing.gathers(self._clock()):
+            patience = GATHERING_PAUSE.total_seconds()
         publications = self._intake.take(patience)
         try:
             self._commit(publications)
@@ -222,7 +227,8 @@ class EmbeddedRuntime:
                 self._next_tick = monotonic() + TICK.total_seconds()
                 self._processing.tick(self._clock())
                 self._turns_to_tidy = max(self._turns_to_tidy, 1)
-                self._checkpoint()
+                if not busy:  # else by size alone: a page that many cycles change is copied once
+                    self._checkpoint()
             self._tidy()
             if self._processing.written > CHECKPOINT_BYTES:
                 self._checkpoint()

@@ -29,12 +29,19 @@ PROCESSED_RECORDS_MAX: Final = 2_000
 PROCESSING_TIME_MAX: Final = timedelta(milliseconds=20)
 """Time after which a cycle processes no more, however few it was."""
 
-CATCHING_UP: Final = 1_000
-"""Touchpoints that wait, from which a cycle may take `CATCHING_UP_TIME_MAX`: fewer and larger
-commits write each state less often, and publishers are slowed to what is processed."""
+GATHERED_MIN: Final = 100
+"""Touchpoints that wait, from which more are waited for: a state that several of a cycle change
+is written once."""
 
-CATCHING_UP_TIME_MAX: Final = timedelta(milliseconds=150)
-"""The same limit while more than that wait."""
+GATHERED_MAX: Final = 1_500
+"""Touchpoints that are enough for a cycle."""
+
+GATHERING_TIME_MAX: Final = timedelta(milliseconds=100)
+"""How long a touchpoint is kept waiting for others."""
+
+GATHERED_TIME_MAX: Final = timedelta(milliseconds=150)
+"""Instead of `PROCESSING_TIME_MAX` where so many wait: publishers are slowed to what is processed.
+"""
 
 HELD_RECORDS_MAX: Final = 10_000
 """Appended touchpoints kept in memory until processed; beyond them the log is read again."""
@@ -146,6 +153,13 @@ class Processing:
         """Durable touchpoints not yet processed."""
         return self._log.next_offset(TOUCHPOINTS) - self.processed
 
+    def gathers(self, now: datetime) -> bool:
+        """Whether what waits had better wait for more. While few come, none waits."""
+        oldest = self._backlog.oldest_at
+        if oldest is None or not GATHERED_MIN <= self.waiting < GATHERED_MAX:
+            return False
+        return moment(oldest) > now - GATHERING_TIME_MAX
+
     def cycle(self, publications: Sequence[Sequence[Outgoing]], now: datetime) -> None:
         """Make publications durable and process some of what waits, in one commit.
 
@@ -214,7 +228,7 @@ class Processing:
         count = 0
         if limit is None:
             self._tell_time(now, results)
-        elif not self.halted:
+        elif not self.halted and not (published and self.gathers(now)):
             count = self._process(limit, now, results, dead, started)
         processed = self.processed + count
         states = self._flush(count)
@@ -252,8 +266,8 @@ class Processing:
     def _process(
         self, limit: int, now: datetime, results: list[Message], dead: list[int], started: float
     ) -> int:
-        behind = self.waiting > CATCHING_UP
-        time_max = CATCHING_UP_TIME_MAX if behind else PROCESSING_TIME_MAX
+        many = self.waiting >= GATHERED_MIN
+        time_max = GATHERED_TIME_MAX if many else PROCESSING_TIME_MAX
         deadline = started + time_max.total_seconds()
         count = 0
         for offset, value, _ in self._backlog.first(limit):

@@ -40,6 +40,9 @@ class MemoryStates:
         self._turns: dict[int, list[str]] = {}
         self._next: list[int] = []
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     @property
     def states(self) -> dict[str, Any]:
         """All states by key, as of now."""

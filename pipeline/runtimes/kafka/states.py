@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.runtimes.timers import Timers
+from pipeline.runtimes.memory import MemoryStates
 
 _DUE: Final = struct.Struct(">q")
 _NEVER: Final = -1
@@ -38,10 +38,9 @@ class PartitionStates:
     ) -> None:
         self._encode, self._decode = encode, decode
         self._unpacked_max = unpacked_max
-        self._packed: dict[str, bytes] = {}
+        self._packed = MemoryStates()
         self._unpacked: dict[str, Any] = {}
         self._changed: dict[str, datetime | None] = {}
-        self._timers = Timers()
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -49,9 +48,7 @@ class PartitionStates:
     def restore(self, states: dict[bytes, bytes]) -> None:
         """Begin with what a changelog says."""
         for key, packed in states.items():
-            name = key.decode()
-            self._packed[name] = packed
-            self._timers.put(name, _due_in(packed))
+            self._packed.put(key.decode(), packed, _due_in(packed))
 
     def get(self, key: str) -> Any | None:
         """The state, None where there is none."""
@@ -68,17 +65,17 @@ class PartitionStates:
             self._encode(state)
         self._unpacked[key] = state
         self._changed[key] = due_at
-        self._timers.put(key, due_at)
+        self._packed.put(key, self._packed.get(key), due_at)
 
     def delete(self, key: str) -> None:
         """Forget the state."""
         self._unpacked.pop(key, None)
         self._changed[key] = None
-        self._timers.drop(key)
+        self._packed.put(key, self._packed.get(key), None)
 
     def due(self, until: datetime, limit: int) -> list[str]:
         """Keys whose `due_at` has come, earliest first."""
-        return self._timers.due(until, limit)
+        return self._packed.due(until, limit)
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """What changed since the last commit, packed; None for what was forgotten."""
@@ -87,17 +84,17 @@ class PartitionStates:
             state = self._unpacked.get(key)
             if state is not None:
                 packed.append((key, _DUE.pack(_number(due_at)) + self._encode(state)))
-            elif key in self._packed:
+            elif self._packed.get(key) is not None:
                 packed.append((key, None))
         return packed
 
     def commit(self, changes: list[tuple[str, bytes | None]]) -> None:
         """The changes are durable: memory follows."""
         for key, packed in changes:
-            if packed is None:
-                self._packed.pop(key, None)
-            else:
-                self._packed[key] = packed
+            if packed is not None:
+                self._packed.put(key, packed, self._changed.pop(key))
+        for key in self._changed:  # forgotten
+            self._packed.delete(key)
         self._changed.clear()
         excess = len(self._unpacked) - self._unpacked_max
         if excess > 0:
@@ -110,9 +107,9 @@ class PartitionStates:
         for key in self._changed:
             packed = self._packed.get(key)
             if packed is None:
-                self._timers.drop(key)
+                self._packed.delete(key)
             else:
-                self._timers.put(key, _due_in(packed))
+                self._packed.put(key, packed, _due_in(packed))
         self._changed.clear()
 
 

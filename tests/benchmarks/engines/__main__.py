@@ -25,8 +25,8 @@ ENGINES: Sequence[Engine] = (
     *faust_table.ENGINES,
 )
 HEAD = (
-    "| engine | touchpoints a CPU-second | us each | second half | CPU s | of which start | MiB "
-    "| sessions published | of them right | twice |\n|" + " --- |" * 10
+    "| engine | touchpoints | touchpoints a CPU-second | us each | second half | CPU s | of which start | MiB "
+    "| sessions published | of them right | twice |\n|" + " --- |" * 11
 )
 
 
@@ -65,7 +65,7 @@ class Bench:
             twice = full.published.total() - len(full.published)
             sessions = f"{len(full.published):,} of {len(expected):,} | {len(right):,} | {twice:,}"
         return (
-            f"| {engine.about} | {count / net:,.0f} | {1e6 * net / count:.1f} | {later:,.0f} "
+            f"| {engine.about} | {count:,} | {count / net:,.0f} | {1e6 * net / count:.1f} | {later:,.0f} "
             f"| {full.cpu:.1f} | {start:.1f} | {full.memory / 2**20:,.0f} | {sessions} |"
         )
 

@@ -107,7 +107,8 @@ ENGINES = (
 def main() -> None:
     job = job_of()
     sys.argv[1:] = []  # the worker reads the command line too
-    faust.Worker(app_of(job, Progress(job.count)), loglevel="warning").execute_from_commandline()
+    app = app_of(job, Progress(job.count))
+    faust.Worker(app, loglevel="error", redirect_stdouts=False).execute_from_commandline()
 
 
 if __name__ == "__main__":

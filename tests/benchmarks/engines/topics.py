@@ -61,7 +61,7 @@ class Topics:
         return name, size
 
     def tick(self, name: str, last_ms: int) -> None:
-        """Let every partition know that a day has passed."""
+        """Let every partition know that hours have passed."""
         self._ticks += 1
         for partition in range(PARTITIONS):
             key, at, value = tick(partition, self._ticks, last_ms)

@@ -20,7 +20,7 @@ STARTS_AT: Final = datetime(2026, 1, 5, tzinfo=UTC)
 EACH: Final = 10
 """Touchpoints of a customer."""
 
-LATER: Final = timedelta(days=1)
+LATER: Final = timedelta(hours=2)
 """How far after the last touchpoint a tick is; every session is over by then."""
 
 _START_MS: Final = int(STARTS_AT.timestamp() * 1000)

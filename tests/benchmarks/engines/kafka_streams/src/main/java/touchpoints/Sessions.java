@@ -29,6 +29,12 @@ public final class Sessions {
 
   private static final String TICK = "tick-";
 
+  /**
+   * Windows are emitted once a second by the wall clock. While a backlog is read that is hours of
+   * event time, and with the default, the gap, the store has forgotten them by then.
+   */
+  private static final Duration RETENTION = Duration.ofDays(1);
+
   public static void main(String[] arguments) throws InterruptedException {
     Map<String, String> job = new HashMap<>();
     for (String one : arguments) {
@@ -82,6 +88,7 @@ public final class Sessions {
             (customer, one, found) -> found.with(one),
             (customer, earlier, later) -> earlier.with(later),
             Materialized.<String, Found, SessionStore<Bytes, byte[]>>as(store)
+                .withRetention(RETENTION)
                 .withKeySerde(Serdes.String())
                 .withValueSerde(Found.SERDE))
         .toStream()

@@ -24,10 +24,23 @@ ENGINES: Sequence[Engine] = (
     *quix.ENGINES,
     *faust_table.ENGINES,
 )
-HEAD = (
-    "| engine | touchpoints | touchpoints a CPU-second | us each | second half | CPU s | of which start | MiB "
-    "| sessions published | of them right | twice |\n|" + " --- |" * 11
+COLUMNS = (
+    "engine",
+    "touchpoints",
+    "touchpoints a CPU-second",
+    "us each",
+    "second half",
+    "CPU s",
+    "of which start",
+    "MiB",
+    "sessions published",
+    "of them right",
+    "twice",
 )
+
+
+def row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 class Bench:
@@ -59,15 +72,26 @@ class Bench:
         full = harness.run(engine, self._topics, name, count, last_ms)
         net = full.cpu - start
         later = (count // 2) / (full.cpu - full.half)
-        sessions = "- | - | -"
+        cells = [
+            engine.about,
+            f"{count:,}",
+            f"{count / net:,.0f}",
+            f"{1e6 * net / count:.1f}",
+            f"{later:,.0f}",
+            f"{full.cpu:.1f}",
+            f"{start:.1f}",
+            f"{full.memory / 2**20:,.0f}",
+        ]
         if engine.publishes:
-            right = full.published.keys() & set(expected)
-            twice = full.published.total() - len(full.published)
-            sessions = f"{len(full.published):,} of {len(expected):,} | {len(right):,} | {twice:,}"
-        return (
-            f"| {engine.about} | {count:,} | {count / net:,.0f} | {1e6 * net / count:.1f} | {later:,.0f} "
-            f"| {full.cpu:.1f} | {start:.1f} | {full.memory / 2**20:,.0f} | {sessions} |"
-        )
+            published = full.published
+            cells += [
+                f"{len(published):,} of {len(expected):,}",
+                f"{len(published.keys() & set(expected)):,}",
+                f"{published.total() - len(published):,}",
+            ]
+        else:
+            cells += ["-"] * 3
+        return row(cells)
 
 
 def main() -> None:
@@ -92,7 +116,7 @@ def main() -> None:
     for engine in chosen:
         lines.append(bench.line(engine, min(count, engine.count_max or count)))
         print(lines[-1], flush=True)
-    print("\n".join(("", HEAD, *lines)))
+    print("\n".join(("", row(COLUMNS), row(["---"] * len(COLUMNS)), *lines)))
     topics.close()
 
 

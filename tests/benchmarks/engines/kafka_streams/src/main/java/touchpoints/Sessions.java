@@ -1,6 +1,7 @@
 package touchpoints;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
@@ -17,12 +18,14 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Materialized.StoreType;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindows;
-import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.Window;
 import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.Stores;
 
 /** Sessions with a gap of 30 minutes, published once each, when their window closes. */
 public final class Sessions {
@@ -68,8 +71,7 @@ public final class Sessions {
 
   private static StreamsBuilder topology(Map<String, String> job) {
     long count = Long.parseLong(job.get("count"));
-    StoreType store =
-        job.get("variant").startsWith("memory") ? StoreType.IN_MEMORY : StoreType.ROCKS_DB;
+    String variant = job.get("variant");
     Serde<Touchpoint> touchpoints =
         Serdes.serdeFrom(
             (topic, one) -> {
@@ -78,24 +80,48 @@ public final class Sessions {
             (topic, value) -> Touchpoint.read(value));
     AtomicLong seen = new AtomicLong();
     StreamsBuilder builder = new StreamsBuilder();
-    builder.stream(job.get("input"), Consumed.with(Serdes.String(), touchpoints))
-        .peek((customer, one) -> progress(customer, seen, count))
-        .groupByKey()
+    KStream<String, Touchpoint> read =
+        builder.stream(job.get("input"), Consumed.with(Serdes.String(), touchpoints))
+            .peek((customer, one) -> progress(customer, seen, count));
+    KStream<String, String> closed =
+        variant.startsWith("processor")
+            ? processed(builder, read)
+            : windowed(read, variant.startsWith("memory"));
+    closed.to(job.get("output"), Produced.with(Serdes.String(), Serdes.String()));
+    return builder;
+  }
+
+  private static KStream<String, String> windowed(
+      KStream<String, Touchpoint> read, boolean inMemory) {
+    return read.groupByKey()
         .windowedBy(SessionWindows.ofInactivityGapWithNoGrace(Duration.ofMinutes(30)))
         .emitStrategy(EmitStrategy.onWindowClose())
         .aggregate(
             () -> Found.NONE,
             (customer, one, found) -> found.with(one),
             (customer, earlier, later) -> earlier.with(later),
-            Materialized.<String, Found, SessionStore<Bytes, byte[]>>as(store)
+            Materialized.<String, Found, SessionStore<Bytes, byte[]>>as(
+                    inMemory ? StoreType.IN_MEMORY : StoreType.ROCKS_DB)
                 .withRetention(RETENTION)
                 .withKeySerde(Serdes.String())
                 .withValueSerde(Found.SERDE))
         .toStream()
-        .filter((window, found) -> found != null)
-        .map((window, found) -> KeyValue.pair(found.id(), record(window, found)))
-        .to(job.get("output"), Produced.with(Serdes.String(), Serdes.String()));
-    return builder;
+        .filter((key, found) -> found != null)
+        .map(
+            (key, found) -> {
+              Window window = key.window();
+              return KeyValue.pair(
+                  found.id(), record(key.key(), window.start(), window.end(), found));
+            });
+  }
+
+  private static KStream<String, String> processed(
+      StreamsBuilder builder, KStream<String, Touchpoint> read) {
+    builder.addStateStore(
+        Stores.keyValueStoreBuilder(
+                Stores.inMemoryKeyValueStore(Cutting.STORE), Serdes.String(), Found.SERDE)
+            .withCachingEnabled());
+    return read.process(Cutting::new, Cutting.STORE);
   }
 
   private static void progress(String customer, AtomicLong seen, long count) {
@@ -112,17 +138,17 @@ public final class Sessions {
   }
 
   /** No text in it needs escaping. */
-  private static String record(Windowed<String> window, Found found) {
+  static String record(String customer, long start, long end, Found found) {
     return "{\"session_id\":\""
         + found.id()
         + "\",\"revision\":1,\"state\":\"closed\",\"customer\":\""
-        + window.key()
+        + customer
         + "\",\"channel\":\""
         + found.channel()
         + "\",\"started_at\":\""
-        + window.window().startTime()
+        + Instant.ofEpochMilli(start)
         + "\",\"ended_at\":\""
-        + window.window().endTime()
+        + Instant.ofEpochMilli(end)
         + "\",\"count\":"
         + found.count()
         + ",\"microjourney\":[],\"verdicts\":{}}";

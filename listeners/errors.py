@@ -11,6 +11,12 @@ Exception
 │   │   ├── TooSlow          the body did not come in time
 │   │   └── TooFast          its source sends more than its share; retry_after
 │   ├── Unavailable          it cannot be made durable now; retry_after
+│   │   └── RecordsRefused   the brokers will never take some records; the others are durable
+│   ├── KafkaRefused         the brokers answer, but not to us: login, rights, topics
+│   ├── SpoolFault           the spool cannot be used: path, found
+│   │   ├── SpoolInUse       by another process
+│   │   ├── SpoolUnreadable  not ours, of another version, or damaged beyond reading
+│   │   └── SpoolFailed      the disk can no longer be believed; the process stops
 │   └── SettingsInvalid      a settings file: every problem at once
 └── schemas.errors.ContractViolation
     └── ItemRefused          one item of a body: reason, where, expected, found
@@ -19,6 +25,7 @@ Exception
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from schemas.errors import ContractViolation
 
@@ -113,6 +120,59 @@ class Unavailable(ListenerError):
         self.retry_after = retry_after
         self.reason = reason
         super().__init__(reason)
+
+
+class RecordsRefused(Unavailable):
+    """The brokers will not take some of the records, however often they are sent.
+
+    All other records of the publication are durable.
+
+    Attributes:
+        positions: Where the refused ones stand in the publication, rising.
+    """
+
+    def __init__(self, *, retry_after: timedelta, reason: str, positions: Sequence[int]) -> None:
+        self.positions = tuple(positions)
+        super().__init__(retry_after=retry_after, reason=reason)
+
+
+class KafkaRefused(ListenerError):
+    """The brokers answer, but will not serve us as things are configured; a person must act."""
+
+
+class SpoolFault(ListenerError):
+    """The spool cannot be used. The message says what a person is to do.
+
+    Attributes:
+        path: The file.
+        found: What is wrong with it, in words.
+    """
+
+    remedy = "Give another folder with --data, or move this file away to start anew."
+
+    def __init__(self, *, path: Path, found: str) -> None:
+        self.path = path
+        self.found = found
+        super().__init__(f"{path}: {found}. {self.remedy}")
+
+
+class SpoolInUse(SpoolFault):
+    """Another process holds the spool; two at once would send in an order of their own."""
+
+    remedy = "Stop that process, or give this one a folder of its own with --data."
+
+
+class SpoolUnreadable(SpoolFault):
+    """The file cannot be used as it is; nothing in it was changed."""
+
+
+class SpoolFailed(SpoolFault):
+    """The disk failed in a way after which nothing written can be believed."""
+
+    remedy = (
+        "Nothing more is accepted, and all that was acknowledged before is kept. "
+        "Check the disk, then start again."
+    )
 
 
 class SettingsInvalid(ListenerError):

@@ -120,6 +120,9 @@ class ListenerSettings(BaseSettings):
         retry_after: What a refused emitter is told when the publisher does not say.
         public_url: The address emitters use, where a proxy stands before the listener.
         kafka: The brokers to publish to; None publishes to the embedded log.
+        kafka_patience: How long the brokers may take to confirm before the spool takes over.
+        spool_bytes_max: What the spool may take on the disk.
+        spool_age_max: How old its oldest record may be while more are taken.
         pipeline: The pipeline's own part of the same file; not read here.
     """
 
@@ -153,6 +156,9 @@ class ListenerSettings(BaseSettings):
     retry_after: Duration = timedelta(seconds=5)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
     kafka: Brokers | None = None
+    kafka_patience: Duration = timedelta(seconds=2)
+    spool_bytes_max: Count = 1_073_741_824
+    spool_age_max: Duration = timedelta(hours=24)
     pipeline: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ reasons, limits, dialects, status classes. What a log line says never includes w
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -32,6 +32,12 @@ ADJUSTMENTS: Final = ("future_max", "skew_min")
 
 DIALECTS: Final = ("native", "segment")
 """What requests are written in."""
+
+SPOOL_LIMITS: Final = ("spool_bytes_max", "spool_age_max", "queue", "disk_full")
+"""Why the spool takes no more for now."""
+
+SET_ASIDE: Final = ("damaged", "refused")
+"""Why something in the spool was set aside."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -124,3 +130,89 @@ class Telemetry:
     def request_received(self, dialect: str, seconds: float) -> None:
         """A request is answered; `seconds` from its last byte until it was durable."""
         self._seconds[dialect].observe(seconds)
+
+
+class SpoolTelemetry:
+    """Counts and logs for the way to Kafka, and the spool beside it.
+
+    What changes is said once, not with every record.
+
+    Args:
+        registry: Where the metrics are registered.
+        logger: Where the lines go.
+    """
+
+    def __init__(self, registry: CollectorRegistry, logger: logging.Logger | None = None) -> None:
+        self._log = logger or logging.getLogger("touchpoints.spool")
+        self._bytes = Gauge("touchpoints_spool_bytes", "The spool on disk", registry=registry)
+        self._oldest = Gauge(
+            "touchpoints_spool_oldest_seconds", "Age of its oldest record", registry=registry
+        )
+        self._spooled = Counter(
+            "touchpoints_spooled", "Records put into the spool", registry=registry
+        )
+        self._drained = Counter(
+            "touchpoints_drained", "Records of the spool that Kafka confirmed", registry=registry
+        )
+        refused = Counter(
+            "touchpoints_spool_refused",
+            "Publications the spool did not take",
+            ["limit"],
+            registry=registry,
+        )
+        aside = Counter(
+            "touchpoints_spool_set_aside",
+            "Records the brokers will not take; chunks that are damaged",
+            ["reason"],
+            registry=registry,
+        )
+        self._refused = {limit: refused.labels(limit) for limit in SPOOL_LIMITS}
+        self._aside = {reason: aside.labels(reason) for reason in SET_ASIDE}
+        self._away: str | None = None
+        self._limit: str | None = None
+
+    def watch_spool(self, size: Callable[[], float], age: Callable[[], float]) -> None:
+        """Read bytes and seconds whenever the metrics are looked at."""
+        self._bytes.set_function(size)
+        self._oldest.set_function(age)
+
+    def kafka_away(self, reason: str) -> None:
+        """Kafka does not confirm. WARNING, once: odd, and nothing is lost."""
+        if self._away is None:
+            self._log.warning("Kafka does not confirm, records go to the spool: %s", reason)
+        elif reason != self._away:
+            self._log.info("Kafka still does not confirm: %s", reason)
+        self._away = reason
+
+    def kafka_back(self) -> None:
+        """The spool is empty, and Kafka confirms again."""
+        if self._away is not None:
+            self._log.info("the spool is drained, records go to Kafka again")
+        self._away = None
+
+    def records_spooled(self, count: int) -> None:
+        """So many records are on disk."""
+        self._spooled.inc(count)
+        if self._limit is not None:
+            self._log.info("the spool takes records again")
+            self._limit = None
+
+    def records_drained(self, count: int) -> None:
+        """So many records of the spool are on Kafka."""
+        self._drained.inc(count)
+
+    def spool_refused(self, limit: str) -> None:
+        """The spool takes no more for now. ERROR, once: a person must act."""
+        self._refused[limit].inc()
+        if limit != self._limit:
+            self._log.error("the spool takes no more: %s", limit)
+            self._limit = limit
+
+    def spool_failed(self, reason: str) -> None:
+        """The spool takes nothing any more. ERROR: the process is about to stop."""
+        self._log.error("the spool has failed: %s", reason)
+
+    def records_set_aside(self, reason: str, count: int, why: str) -> None:
+        """Something is kept, but does not reach Kafka. ERROR: a person must look at it."""
+        self._aside[reason].inc(count)
+        self._log.error("set aside in the spool, %d %s: %s", count, reason, why)

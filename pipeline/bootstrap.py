@@ -3,11 +3,13 @@
 The only place that chooses real things, reads the clock and draws ids.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -15,13 +17,20 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from listeners.errors import Unavailable
 from listeners.listener import Listener
 from listeners.settings import ListenerSettings
-from listeners.telemetry import Telemetry
+from listeners.telemetry import SpoolTelemetry, Telemetry
 from pipeline.catalogue import files
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.engine import Engine, StateStore
+from pipeline.settings import PipelineSettings
 from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import STAGES
+from schemas.brokers import Brokers
+
+if TYPE_CHECKING:
+    from listeners.publishers.kafka import KafkaPublisher
+    from listeners.publishers.spooling import SpoolingPublisher
+    from pipeline.runtimes.kafka.worker import Ownership
 
 EXPIRE_AFTER: Final = 32
 """Moves of the watermark - 1,024 touchpoints - after which the embedded runtime looks for what is
@@ -49,6 +58,31 @@ class Wired:
     registry: CollectorRegistry
 
 
+def worker(
+    catalogue: Path, settings: PipelineSettings, brokers: Brokers, registry: CollectorRegistry
+) -> Ownership:
+    """The partitions of a worker on Kafka.
+
+    Args:
+        catalogue: Inventory, missions and rules.
+        settings: The pipeline's.
+        brokers: Where Kafka is.
+        registry: Where the metrics are kept.
+
+    Raises:
+        CatalogueInvalid: Names every problem of the catalogue.
+    """
+    from pipeline.runtimes.kafka.worker import Ownership  # the embedded runtime needs no client
+
+    return Ownership(
+        brokers,
+        files.load(catalogue),
+        settings.pipeline,
+        PipelineTelemetry(registry),
+        clock=now,
+    )
+
+
 def embedded(
     directory: Path,
     catalogue: Path,
@@ -68,10 +102,7 @@ def embedded(
         CatalogueInvalid: Names every problem of the catalogue.
     """
     rules = files.load(catalogue)
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+    registry = _registry()
     telemetry = Telemetry(registry)
 
     def unavailable(retry_after: timedelta, reason: str) -> Unavailable:
@@ -92,3 +123,61 @@ def embedded(
     return Wired(
         rules=rules, runtime=runtime, listener=listener, telemetry=telemetry, registry=registry
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """Everything that `touchpoints listen` runs, not yet started."""
+
+    kafka: KafkaPublisher
+    publisher: SpoolingPublisher
+    listener: Listener
+    telemetry: Telemetry
+    registry: CollectorRegistry
+
+
+def listening(
+    directory: Path,
+    brokers: Brokers,
+    settings: ListenerSettings,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> Doors:
+    """Listeners that publish to Kafka, with a spool for the time when it is away.
+
+    Args:
+        directory: Where the spool is kept.
+        brokers: Where Kafka is.
+        settings: The listeners'.
+        clock: The wall clock; tests give their own.
+    """
+    # Here, and not above: `up` needs no client of Kafka.
+    from listeners.publishers.kafka import KafkaPublisher
+    from listeners.publishers.spool import Spool
+    from listeners.publishers.spooling import SpoolingPublisher
+
+    registry = _registry()
+    telemetry = Telemetry(registry)
+    spool_telemetry = SpoolTelemetry(registry)
+    kafka = KafkaPublisher(brokers, patience=settings.kafka_patience)
+    spool = Spool(
+        directory,
+        bytes_max=settings.spool_bytes_max,
+        age_max=settings.spool_age_max,
+        clock=clock,
+        telemetry=spool_telemetry,
+    )
+    publisher = SpoolingPublisher(kafka, spool, spool_telemetry)
+    listener = Listener(settings, publisher, telemetry, clock=clock, new_id=new_id)
+    return Doors(
+        kafka=kafka, publisher=publisher, listener=listener, telemetry=telemetry, registry=registry
+    )
+
+
+def _registry() -> CollectorRegistry:
+    """A registry that knows the process."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry

@@ -2,7 +2,8 @@
 
 Exception
 └── PipelineError           whatever the pipeline raises on purpose
-    └── CatalogueInvalid    the people who wrote the catalogue have to mend it: a list of `Problem`s
+    ├── CatalogueInvalid    the people who wrote the catalogue have to mend it: a list of `Problem`s
+    └── SettingsInvalid     the settings file, the environment or an option: every problem at once
 """
 
 from collections.abc import Sequence
@@ -46,3 +47,15 @@ class CatalogueInvalid(PipelineError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda one: (one.file, one.line or 0)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SettingsInvalid(PipelineError):
+    """The settings cannot be used; nothing is started.
+
+    Attributes:
+        problems: One sentence each: where, what was expected, what was found.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))

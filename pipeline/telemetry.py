@@ -66,6 +66,16 @@ class PipelineTelemetry:
         self._cycle_records = histogram(
             "cycle_records", "Records published that one fsync served", _RECORDS
         )
+        self._owned = Gauge(
+            "touchpoints_partitions_owned",
+            "Partitions this worker owns, by stage",
+            ("stage",),
+            registry=registry,
+        )
+        self._restored_states = counter("states_restored", "States read from changelogs", "stage")
+        self._restore_seconds = histogram(
+            "restore_seconds", "Taking one partition over", (0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
+        )
         self._missions: set[str] = set()
         self._last_tick_failure = ""
 
@@ -73,6 +83,20 @@ class PipelineTelemetry:
         """The runtime accepts records."""
         self._ready.set(1)
         _logger.info("pipeline started in %s; %d touchpoints to process", where, backlog)
+
+    def partitions_owned(self, counts: Mapping[str, int]) -> None:
+        """A rebalance ended; the worker owns so many partitions of each stage."""
+        for stage, count in counts.items():
+            self._owned.labels(stage).set(count)
+        self._ready.set(1)
+        owned = ", ".join(f"{count} of {stage}" for stage, count in counts.items())
+        _logger.info("owning partitions: %s", owned)
+
+    def partition_restored(self, stage: str, partition: int, states: int, seconds: float) -> None:
+        """A partition was taken over, with what its changelog says."""
+        self._restored_states.labels(stage).inc(states)
+        self._restore_seconds.observe(seconds)
+        _logger.info("took over %s %d: %d states in %.1f s", stage, partition, states, seconds)
 
     def stopped(self) -> None:
         """The runtime has let go, all that was accepted being durable."""

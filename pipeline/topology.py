@@ -18,7 +18,7 @@ from pipeline.stitching import customer, handovers, identity, keys
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
-from pipeline.stitching.kept import CustomerState, interaction_of, pack, unpack
+from pipeline.stitching.kept import CustomerState, interaction_of, is_kept, pack, unpack
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late
 from pipeline.stitching.signals import IDENTITY_ONLY
@@ -92,15 +92,14 @@ def stitch(
     record = message.record
     if isinstance(record, Control):
         received = handovers.receive(state or CustomerState(key), record, rules)
-        kept = received.state
-        return Change(kept if kept.tail or kept.owners or kept.base else None, received.results)
+        return Change(received.state if is_kept(received.state) else None, received.results)
     assert isinstance(record, Touchpoint)
     if IDENTITY_ONLY in record.signals:
         return Change(state, [])  # it has told identify all it has to tell
     if is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
     device, path = message.route or keys.route_of(key, record, rules.identity)
-    one = interaction_of(record, device, path)
+    one = interaction_of(record, device, ((path[0], message.version),))
     return customer.observe(state or CustomerState(key), one, rules)
 
 

@@ -26,11 +26,14 @@ class Brokers(BaseModel):
         ssl_certificate_file, ssl_key_file, ssl_key_password: A client certificate (mutual TLS).
         application: Begins the names of consumer groups, transactional ids and changelogs, so that
             two installations can share a cluster.
+        partitions: How many `touchpoints topics create` gives each topic; None is the catalogue's
+            number. Chosen once: another number moves keys to other partitions.
         replication: Copies of each topic that `touchpoints topics create` asks for; None leaves it
             to the brokers' own default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error that quoted what it was given would quote the password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     bootstrap_servers: str
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -42,6 +45,7 @@ class Brokers(BaseModel):
     ssl_key_file: Path | None = None
     ssl_key_password: SecretStr | None = None
     application: str = Field(default="touchpoints", pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")
+    partitions: int | None = Field(default=None, ge=1)
     replication: int | None = Field(default=None, ge=1, le=32_767)
 
     @field_validator("bootstrap_servers")

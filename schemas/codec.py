@@ -1,9 +1,11 @@
 """Bytes to record and back: the only place that knows how records are written on a topic."""
 
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
 
+from schemas.controls import Control, Handover, Recall, Reroute
 from schemas.errors import ContractViolation
 from schemas.records import Record, Touchpoint
 from schemas.topics import TOPICS
@@ -18,6 +20,12 @@ _DECODERS: Final[dict[type[Record], msgspec.json.Decoder[Record]]] = {
 encode = _ENCODER.encode
 """A record, or any part of one, as JSON bytes in UTF-8. Times end in `Z`."""
 
+_CONTROL: Final = b'{"control":'
+"""What a control record begins with, since its tag goes first; no touchpoint has such a field."""
+
+_decode_control: Final[Callable[[bytes], Control]] = msgspec.json.Decoder(
+    Handover | Recall | Reroute
+).decode
 _decode_touchpoint = msgspec.json.Decoder(Touchpoint).decode
 
 
@@ -32,6 +40,18 @@ def decode(value: bytes, record: type[R]) -> R:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
         raise ContractViolation(
             where=record.__name__, expected=f"a {record.__name__}", found=str(error)
+        ) from error
+
+
+def decode_customers(value: bytes) -> Touchpoint | Control:
+    """Read what the topic `customer-touchpoints` carries. Raises as `decode` does."""
+    if not value.startswith(_CONTROL):
+        return decode_touchpoint(value)
+    try:
+        return _decode_control(value)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise ContractViolation(
+            where="Control", expected="a control record", found=str(error)
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Control records: what stages tell each other about customers on `customer-touchpoints`.
 
 Beside touchpoints, that topic carries these three. Each is harmless when repeated: a hand-over is
-a union of sets, a recall finds nothing the second time, a reroute says the whole truth about one
-identifier. Between one sender and one receiver they have to keep their order.
+a union of sets, a recall and a reroute say the whole truth about one identifier, with a version.
+Between one sender and one receiver they have to keep their order; otherwise they may cross.
 """
 
 from datetime import datetime
@@ -10,6 +10,9 @@ from datetime import datetime
 import msgspec
 
 from schemas.records import Channel, Judgement, Reason, Record
+
+Hop = tuple[str, int]
+"""An identifier by which an interaction was passed on, and the version of its timeline then."""
 
 
 class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
@@ -19,7 +22,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         id: The touchpoint's.
         at: When it occurred.
         device: Its primary identifier: where no session id was supplied, the session's key.
-        path: The identifiers by which it came to its customer, first to last.
+        path: The hops by which it came to its customer, first to last.
         stamps: Last revision of each result that it opened - `session`, or a mission's name -
             negative where that result was absorbed; None where nothing had to be remembered.
         revision: Last revision of its verdict.
@@ -37,7 +40,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     signals: tuple[str, ...]
     rating: tuple[str, float] | None
     device: str
-    path: tuple[str, ...]
+    path: tuple[Hop, ...]
     revision: int = 0
     stamps: dict[str, int] | None = None
     touchpoint: str = ""
@@ -57,28 +60,40 @@ class Reroute(Control, frozen=True):
 
     Attributes:
         identifier: The identifier whose own customer is addressed.
+        version: Of its timeline; the highest is the truth.
         owners: (from, customer), sorted; the first also owns what came before it. Empty: its own.
         keep: Whether touchpoints may still be addressed to its own customer, so that the
             forwarding must be remembered.
-        touchpoint: What showed it.
+        at: Event time of what showed it.
+        touchpoint: Its id.
     """
 
     identifier: str
+    version: int
     owners: tuple[tuple[datetime, str], ...]
     keep: bool
+    at: datetime
     touchpoint: str
 
 
 class Recall(Control, frozen=True):
-    """Give up what came by this identifier in [start, until) to customer `to`.
+    """This identifier belongs to others by now: give up what came by it and is theirs.
 
-    The identifier's are those interactions whose `path` holds it.
+    The identifier's are those interactions whose `path` holds it under an earlier version.
+
+    Attributes:
+        identifier: Whose timeline changed.
+        version: Of its timeline; the highest is the truth.
+        owners: As in a reroute.
+        since: What is earlier stays where it is, since claims that old were forgotten.
+        at: Event time of what showed it.
     """
 
     identifier: str
-    start: datetime | None
-    until: datetime | None
-    to: str
+    version: int
+    owners: tuple[tuple[datetime, str], ...]
+    since: datetime | None
+    at: datetime
 
 
 class Handover(Control, frozen=True):

@@ -42,6 +42,9 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         cleanup: What happens to old records.
         retention: How long a record stays; None where only compaction removes it.
         partitions: How many it has by default on Kafka.
+        message_bytes_max: Bytes of the largest record, as sent, that Kafka is to take: the largest
+            item of a listener, 1 MiB, and what is put around it; a hand-over holds 1,000
+            touchpoints in short.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     cleanup: Cleanup
     retention: timedelta | None
     partitions: int = 8
+    message_bytes_max: int = 2 * 1024**2
 
 
 TOUCHPOINTS: Final = "touchpoints"
@@ -82,6 +86,7 @@ TOPICS: Final[dict[str, Topic]] = {
             record=Touchpoint,
             cleanup=Cleanup.DELETE,
             retention=_WEEK,
+            message_bytes_max=8 * 1024**2,
         ),
         Topic(name=LINKS, key="identifier", record=Link, cleanup=Cleanup.COMPACT, retention=None),
         Topic(

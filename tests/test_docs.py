@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```(?:sh|console|bash)\n(.*?)```|`([^`\n]+)`", re.DOTALL)
-TOUCHPOINTS = re.compile(r"(?:^|[\s|(])touchpoints ([a-z]+)((?:\s+[^\s|#;&]+)*)", re.MULTILINE)
+ARGUMENT = r"(?:[ \t]|\\\n)+[^\s|#;&\\]+"  # of the same line, or of the next after a backslash
+TOUCHPOINTS = re.compile(rf"(?:^|[\s|(])touchpoints ([a-z]+)((?:{ARGUMENT})*)", re.MULTILINE)
 MAKE = re.compile(r"(?:^|[\s(])make ([a-z]+)\b", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

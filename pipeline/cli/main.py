@@ -13,15 +13,17 @@ from typing import Final
 
 from listeners.errors import ListenerError
 from pipeline.cli.options import Misuse, indented
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, SettingsInvalid
 from schemas.errors import ContractViolation
 
 COMMANDS: Final[dict[str, str]] = {
     "up": "listeners, pipeline and console in one process",
+    "listen": "listeners only, publishing to Kafka",
+    "work": "a worker on Kafka, as many as you like",
     "demo": "send a believable day of traffic, with a break in it, to a running `up`",
     "replay": "NDJSON touchpoints in, NDJSON results out; no server",
     "tail": "follow a topic",
-    "topics": "show the topic catalogue, check a log against it",
+    "topics": "create, show, check the topics against the catalogue",
     "check": "missions and inventory: errors with file, line and a suggestion",
 }
 """Every command with its summary; each is a module of this package, loaded only when asked for."""
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("TOUCHPOINTS_DEBUG") == "1":
             raise
         print(f"touchpoints: {told(error)}", file=sys.stderr)
-        return MISUSED if isinstance(error, Misuse) else FAILED
+        return MISUSED if isinstance(error, Misuse | SettingsInvalid) else FAILED
     return code
 
 

@@ -60,6 +60,24 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_settings(parser: argparse.ArgumentParser, holding: str) -> None:
+    """`--settings FILE`, read as `arguments.settings`; `holding` says what is looked for in it."""
+    parser.add_argument("--settings", type=Path, metavar="FILE", help=holding)
+
+
+def add_kafka(parser: argparse.ArgumentParser) -> None:
+    """`--bootstrap-servers HOST:PORT`, read as `arguments.bootstrap_servers`.
+
+    Whether it is an address says `pipeline.settings.load`, which also joins it to the rest of the
+    table `[kafka]`.
+    """
+    parser.add_argument(
+        "--bootstrap-servers",
+        metavar="HOST:PORT",
+        help="Kafka instead of the embedded log; several with commas (default: the settings')",
+    )
+
+
 def add_catalogue(parser: argparse.ArgumentParser) -> None:
     """`--catalogue DIR`, read as `arguments.catalogue`."""
     parser.add_argument(

@@ -2,15 +2,9 @@
 
 import argparse
 import asyncio
-import gc
 import logging
-import signal
 import sys
-from contextlib import AsyncExitStack, suppress
-from pathlib import Path
-from typing import Final
-
-from aiohttp import web
+from contextlib import AsyncExitStack
 
 from listeners import routes, settings
 from pipeline import bootstrap
@@ -20,9 +14,11 @@ from pipeline.cli.options import (
     add_catalogue,
     add_data,
     add_port,
+    add_settings,
     command,
     port,
 )
+from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
 from schemas.topics import TOPICS
 
@@ -31,9 +27,6 @@ touchpoints up --data ./data --port 8080
 curl localhost:8080/v1/touchpoints \\
   -d '{"channel": "web", "name": "home", "identifiers": {"user_id": "u-1"}}'
 """
-
-FAILURE_POLL: Final = 0.5
-"""Seconds between two looks at whether the pipeline still works."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -55,7 +48,7 @@ def add(subparsers: Subparsers) -> None:
         "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
     )
     add_catalogue(parser)
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="sources, keys and limits")
+    add_settings(parser, "sources, keys and limits")
     parser.set_defaults(run=run)
 
 
@@ -79,13 +72,10 @@ async def serve(arguments: argparse.Namespace) -> int:
     chosen = settings.load(arguments.settings)
     notice = settings.check_address(chosen, arguments.host)
     wired = bootstrap.embedded(arguments.data, arguments.catalogue, chosen)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stopped.set)
+    stopped = stop_signals()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(wired.runtime)
-        emitters = await _listen(
+        url = await serve_on(
             stack,
             routes.application(wired.listener, chosen, wired.telemetry),
             arguments.host,
@@ -93,13 +83,11 @@ async def serve(arguments: argparse.Namespace) -> int:
             "--port",
             chosen,
         )
-        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        url = f"http://{host}:{emitters}"
 
         def counts() -> dict[str, int]:
             return {topic: wired.runtime.latest_offset(topic) + 1 for topic in TOPICS}
 
-        operations = await _listen(
+        operations = await serve_on(
             stack,
             console.application(wired.registry, counts, wired.runtime.readiness, url),
             "127.0.0.1",
@@ -109,40 +97,9 @@ async def serve(arguments: argparse.Namespace) -> int:
         )
         if notice:
             print(notice, file=sys.stderr)
-        print(f"touchpoints: listening on {url}, operations on http://127.0.0.1:{operations}")
+        print(f"touchpoints: listening on {url}, operations on {operations}")
         print(f"touchpoints: data in {arguments.data.resolve()}, Ctrl-C stops", flush=True)
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        while not stopped.is_set() and wired.runtime.failure is None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FAILURE_POLL):
-                    await stopped.wait()
-        print("touchpoints: stopping", flush=True)
+        await until_stopped(stopped, lambda: wired.runtime.failure)
     if wired.runtime.failure is not None:
         raise wired.runtime.failure
     return 0
-
-
-async def _listen(
-    stack: AsyncExitStack,
-    application: web.Application,
-    host: str,
-    number: int,
-    option: str,
-    chosen: settings.ListenerSettings,
-) -> int:
-    """Serve an application until the stack unwinds; gives the port it got."""
-    runner = routes.runner(application, chosen)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host, number)
-    try:
-        await site.start()
-    except OSError as error:
-        message = (
-            f"expected to listen on {host}:{number}; found {error.strerror or error}. "
-            f"Choose another with {option}"
-        )
-        raise Misuse(message) from error
-    addresses = runner.addresses
-    return int(addresses[0][1])

@@ -3,7 +3,7 @@
 Read-only and loopback by default. Nothing that an emitter sent is shown here.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from html import escape
 from typing import Final
 
@@ -16,6 +16,9 @@ Counts = Callable[[], dict[str, int]]
 
 Readiness = Callable[[], tuple[bool, str]]
 """Whether the pipeline works, and if not, why."""
+
+Deliverable = Callable[[], Awaitable[tuple[bool, str]]]
+"""Whether records could be made durable now, and if not, why."""
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
@@ -47,15 +50,8 @@ def application(
         emitters_url: Where touchpoints are sent, for the page's example.
     """
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
-
     async def healthz(_: web.Request) -> web.Response:
-        ready, reason = readiness()
-        status = 200 if ready else 503
-        return web.json_response({"ready": ready, "reason": reason}, status=status)
+        return _state(*readiness())
 
     async def style(_: web.Request) -> web.Response:
         return web.Response(text=STYLE, content_type="text/css")
@@ -67,9 +63,44 @@ def application(
     routes = web.Application()
     routes.router.add_get("/", index)
     routes.router.add_get("/style.css", style)
-    routes.router.add_get("/metrics", metrics)
+    routes.router.add_get("/metrics", _metrics(registry))
     routes.router.add_get("/healthz", healthz)
     return routes
+
+
+def without_pipeline(registry: CollectorRegistry, deliverable: Deliverable) -> web.Application:
+    """The operations port of a process that only listens.
+
+    Args:
+        registry: Whose metrics `/metrics` shows.
+        deliverable: What `/readyz` answers; `/healthz` says that the process is up.
+    """
+
+    async def healthz(_: web.Request) -> web.Response:
+        return _state(True, "")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _state(*await deliverable())
+
+    routes = web.Application()
+    routes.router.add_get("/metrics", _metrics(registry))
+    routes.router.add_get("/healthz", healthz)
+    routes.router.add_get("/readyz", readyz)
+    return routes
+
+
+def _metrics(registry: CollectorRegistry) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    return metrics
+
+
+def _state(ready: bool, reason: str) -> web.Response:
+    status = 200 if ready else 503
+    return web.json_response({"ready": ready, "reason": reason}, status=status)
 
 
 def page(counts: dict[str, int], ready: bool, reason: str, emitters_url: str) -> str:

@@ -16,14 +16,18 @@ S = TypeVar("S")
 class Message(msgspec.Struct, frozen=True, gc=False):
     """A record bound for a topic.
 
-    `route` saves the next stage of the same process what it can read from the record anyway: the
-    identifiers a touchpoint is keyed by and came by. It never crosses a topic.
+    Attributes:
+        version: Of a touchpoint that its identifier's owner gets: the version of that identifier's
+            timeline. Crosses a topic beside the record, whose bytes stay as they are.
+        route: Saves the next stage of the same process what it can read from the record anyway:
+            the identifiers a touchpoint is keyed by and came by. It never crosses a topic.
     """
 
     topic: str
     key: str
     record: Record
     route: tuple[str, tuple[str, ...]] | None = None
+    version: int = 0
 
 
 class Change(msgspec.Struct, Generic[S], gc=False):

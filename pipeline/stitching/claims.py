@@ -48,6 +48,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         mixed: Whether different owners ever claimed it.
         forgotten: What is earlier is nobody's any more: claims that old had to be let go of.
         seen: The latest event time at which anything showed it.
+        version: How often its timeline has changed.
     """
 
     claims: list[Claim] = []
@@ -61,6 +62,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     mixed: bool = False
     forgotten: datetime | None = None
     seen: datetime | None = None
+    version: int = 0
 
 
 def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:

@@ -10,9 +10,8 @@ from datetime import datetime
 
 from pipeline.stitching import revisions
 from pipeline.stitching.change import Change
-from pipeline.stitching.handovers import handover
-from pipeline.stitching.kept import CustomerState
-from pipeline.stitching.ownership import owner_at
+from pipeline.stitching.handovers import pass_on
+from pipeline.stitching.kept import CustomerState, is_kept
 from pipeline.stitching.picture import Touched, pass_time
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import seal, settled_at
@@ -26,9 +25,10 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
     A repeat of one that is kept changes nothing. A customer that another one absorbed passes it
     on. Whether it comes too late is `is_too_late`'s to say, before.
     """
-    owner = owner_at(state.owners, one.at)
-    if owner is not None and owner != state.customer:
-        return Change(state, [handover(state, owner, [one], state.identifier)])
+    if state.forwarding is not None:
+        owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
+        if owner != state.customer:
+            return Change(state, pass_on(state, {owner: [one]}, rules))
     tail = state.tail
     if tail:
         last = tail[-1]
@@ -60,7 +60,9 @@ def expire(
     quiet = not state.picture.open and not state.picture.walked
     if quiet or len(state.tail) >= state.looked:
         seal(state, rules)
-    if not state.tail and not state.owners and state.base is None:
+    if state.forwarding is not None:
+        state.forwarding.forget(until)
+    if not is_kept(state):
         return Change(None, results)
     return Change(state, results)
 
@@ -81,4 +83,6 @@ def due_at(state: CustomerState, rules: Rules) -> datetime | None:
             due = at
     if due is None and picture.sessions:
         return settled_at(picture, rules)
+    if due is None and state.forwarding is not None:
+        return state.forwarding.until
     return due

@@ -1,8 +1,7 @@
 """Hand-overs: customers give each other interactions when identities merge, part or change hands.
 
-Always as sets, and each message says the whole truth about one identifier, so that late and
-repeated messages do no harm. A recall that is passed on can still overtake a newer decision where
-keys are read at their own pace; the embedded engine settles them in order.
+Always as sets, and each message says the whole truth about one identifier, so that late, repeated
+and crossing messages do no harm; why is told in `placement`.
 """
 
 from copy import copy
@@ -10,9 +9,9 @@ from typing import Final
 
 from pipeline.stitching import revisions
 from pipeline.stitching.change import Change, Message
-from pipeline.stitching.kept import CustomerState
-from pipeline.stitching.ownership import differences, owner_at
+from pipeline.stitching.kept import CustomerState, forwarding_of
 from pipeline.stitching.picture import Picture
+from pipeline.stitching.placement import Told
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.unions import before, fold_again, unite
 from schemas.controls import Control, Handover, Interaction, Recall, Reroute
@@ -22,19 +21,23 @@ from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES
 HANDOVER_MAX: Final = 1_000
 """Interactions that one hand-over carries; more travel in pieces, so that no merge stalls (P)."""
 
+Leaving = dict[str, list[Interaction]]
+"""Interactions by the customer they belong to instead, each with the path that takes it there."""
+
 
 def receive(state: CustomerState, told: Control, rules: Rules) -> Change[CustomerState]:
     """A control record addressed to this customer. Raises TypeError for one it does not know."""
     if isinstance(told, Handover):
         stays: list[Interaction] = []
-        passed: dict[str, list[Interaction]] = {}
+        passed: Leaving = {}
         for one in map(copy, told.interactions):
-            owner = owner_at(state.owners, one.at)
-            if owner is None or owner == state.customer:
-                stays.append(one)
-            else:
-                passed.setdefault(owner, []).append(one)
-        onward = [handover(state, owner, ones, state.identifier) for owner, ones in passed.items()]
+            if state.forwarding is not None:
+                owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
+                if owner != state.customer:
+                    passed.setdefault(owner, []).append(one)
+                    continue
+            stays.append(one)
+        onward = pass_on(state, passed, rules)
         change = unite(state, stays, rules)
         return Change(change.state, [*onward, *change.results])
     if isinstance(told, Recall):
@@ -46,29 +49,13 @@ def receive(state: CustomerState, told: Control, rules: Rules) -> Change[Custome
 
 
 def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[CustomerState]:
-    """The customer's own identifier belongs to others by now: hand over what is theirs.
-
-    What was forwarded to former owners is called back from them by the same way it went, so that
-    the recall cannot overtake the hand-over.
-    """
-    state.identifier = told.identifier
-    recalls = [
-        Message(
-            CUSTOMER_TOUCHPOINTS,
-            was,
-            Recall(identifier=told.identifier, start=start, until=until, to=now or state.customer),
-        )
-        for start, until, was, now in differences(state.owners, told.owners)
-        if was not in ("", state.customer)
-    ]
-    state.owners = told.owners
-    leaving: dict[str, list[Interaction]] = {}
-    for one in state.tail:
-        owner = owner_at(told.owners, one.at)
-        if owner is not None and owner != state.customer:
-            leaving.setdefault(owner, []).append(one)
-    if not told.keep:
-        state.owners = ()
+    """The customer's own identifier belongs to others by now: hand over what is theirs."""
+    forwarding = forwarding_of(state)
+    if told.version < forwarding.version:
+        return Change(state, [])
+    forwarding.identifier, forwarding.version = told.identifier, told.version
+    forwarding.owners = told.owners
+    leaving = _misplaced(state)
     changes = [
         Message(
             IDENTITY_CHANGES,
@@ -76,44 +63,56 @@ def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[Custome
             IdentityChange(
                 customer=state.customer,
                 change="merged",
-                at=leaving[owner][0].at,
+                at=ones[0].at,
                 reason="same_person",
                 identifier=told.identifier,
                 into=owner,
                 touchpoint=told.touchpoint,
             ),
         )
-        for owner in leaving
+        for owner, ones in leaving.items()
     ]
-    change = _give(state, leaving, rules, told.identifier)
-    return Change(change.state, [*recalls, *changes, *change.results])
+    if not told.keep:
+        # Nobody else addresses this customer, but what others were given under an earlier version
+        # may come back.
+        forwarding.owners = ()
+        if told.version > 1:
+            known = Told(told.version, told.owners)
+            forwarding.learn(told.identifier, known, told.at + rules.revision_window)
+    change = _give(state, leaving, rules)
+    return Change(change.state, [*changes, *change.results])
 
 
 def recall(state: CustomerState, told: Recall, rules: Rules) -> Change[CustomerState]:
-    """Hand over what came by an identifier in an interval; forwarded where it was passed on.
+    """Hand over what came by an identifier and is others' by now; whom it was passed to is told.
 
-    What is here rightly already is from now on known to have come by that identifier alone.
+    Hand-overs go first, so that the news finds them there.
     """
-    leaving = [
-        one
-        for one in state.tail
-        if told.identifier in one.path
-        and (told.start is None or one.at >= told.start)
-        and (told.until is None or one.at < told.until)
+    forwarding = forwarding_of(state)
+    known = Told(told.version, told.owners, told.since)
+    if not forwarding.learn(told.identifier, known, told.at + rules.revision_window):
+        return Change(state, [])
+    change = _give(state, _misplaced(state), rules)
+    news = [
+        Message(CUSTOMER_TOUCHPOINTS, one, told)
+        for one in forwarding.passed
+        if one != state.customer
     ]
-    for one in leaving:
-        one.path = one.path[: one.path.index(told.identifier) + 1]
-    elsewhere = {owner for _, owner in state.owners} - {state.customer}
-    forwarded = [Message(CUSTOMER_TOUCHPOINTS, owner, told) for owner in sorted(elsewhere)]
-    if told.to == state.customer:
-        return Change(state, forwarded)
-    change = _give(state, {told.to: leaving} if leaving else {}, rules, "")
-    return Change(change.state, [*forwarded, *change.results])
+    return Change(change.state, [*change.results, *news])
 
 
-def _give(
-    state: CustomerState, leaving: dict[str, list[Interaction]], rules: Rules, via: str
-) -> Change[CustomerState]:
+def _misplaced(state: CustomerState) -> Leaving:
+    """What is kept here and belongs to others by what is known now."""
+    leaving: Leaving = {}
+    forwarding = forwarding_of(state)
+    for one in state.tail:
+        owner, one.path = forwarding.place(state.customer, one.at, one.path)
+        if owner != state.customer:
+            leaving.setdefault(owner, []).append(one)
+    return leaving
+
+
+def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[CustomerState]:
     """Hand sets of interactions to their owners and fold what remains."""
     if not leaving:
         return Change(state, [])
@@ -121,11 +120,7 @@ def _give(
     all_leave = len(gone) == len(state.tail) and state.base is None
     known = {} if all_leave else before(state, rules)
     revisions.stamp(state)
-    handovers = [
-        handover(state, owner, ones[at : at + HANDOVER_MAX], via)
-        for owner, ones in leaving.items()
-        for at in range(0, len(ones), HANDOVER_MAX)
-    ]
+    handovers = pass_on(state, leaving, rules)
     if all_leave:
         state.tail, state.picture = [], Picture()
         return Change(state, handovers)
@@ -134,15 +129,17 @@ def _give(
     return Change(change.state, [*handovers, *change.results])
 
 
-def handover(state: CustomerState, owner: str, ones: list[Interaction], via: str = "") -> Message:
-    """A hand-over of copies; `via` is the identifier whose owner gets them, put on their path.
-
-    What answers a recall goes by the recalled identifier alone, which ends its path already.
-    """
-    passed = []
-    for one in map(copy, ones):
-        if via and via not in one.path:
-            one.path = (*one.path, via)
-        passed.append(one)
-    record = Handover(giver=state.customer, interactions=tuple(passed))
-    return Message(CUSTOMER_TOUCHPOINTS, owner, record)
+def pass_on(state: CustomerState, leaving: Leaving, rules: Rules) -> list[Message]:
+    """Copies of interactions on their way to their owners, at most `HANDOVER_MAX` a message."""
+    for owner, ones in leaving.items():
+        for one in ones:
+            forwarding_of(state).pass_on(owner, one.path, one.at + rules.revision_window)
+    return [
+        Message(
+            CUSTOMER_TOUCHPOINTS,
+            owner,
+            Handover(state.customer, tuple(map(copy, ones[at : at + HANDOVER_MAX]))),
+        )
+        for owner, ones in leaving.items()
+        for at in range(0, len(ones), HANDOVER_MAX)
+    ]

@@ -5,7 +5,7 @@ identifier keeps a short list of such claims; at any time it belongs to the last
 it by then, or, before the first claim, to the first. So one device that two people log in on
 belongs to each in turn and never joins them; and since the answer is a function of the set of
 claims, the order of arrival does not matter. An owner may be owned in turn - device, e-mail,
-account - and its own customer passes on what it gets (`customer.reroute`).
+account - and its own customer passes on what it gets (`handovers.reroute`).
 
 What a device met at different times it joins too: its e-mail belongs to its login. A device of
 too many people is shared: it joins nothing, and a login counts for one session's length only.
@@ -15,6 +15,7 @@ from bisect import bisect_right
 from datetime import datetime
 from typing import Final, Literal
 
+from pipeline.stitching import notices
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import (
     CLAIMS_MAX,
@@ -29,10 +30,9 @@ from pipeline.stitching.claims import (
 from pipeline.stitching.ids import customer_of, dead_letter_of
 from pipeline.stitching.ownership import Owners, differences
 from pipeline.stitching.rules import IdentityRules, Rules
-from schemas.controls import Recall, Reroute
 from schemas.identifiers import PREVIOUS_ID, IdentifierClass, blocked
-from schemas.records import DeadLetter, IdentityChange, IdentityMove, Link, Touchpoint
-from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, IDENTITY_CHANGES, LINKS
+from schemas.records import DeadLetter, IdentityMove, Link, Touchpoint
+from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, LINKS
 
 LINK_SPAN: Final = 600.0
 """Seconds of event time within which one identifier tells another of the same owner once, with
@@ -77,7 +77,8 @@ def identify(
         customer, path = customer_of(owner), (key,)
     if alias is not None and alias[0] != key:
         results += _tell(state, key, *alias, touchpoint, "alias")
-    results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path)))
+    version = state.version if path == (key,) else 0
+    results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path), version))
     return Change(state, results)
 
 
@@ -135,7 +136,7 @@ def _keep(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
         return []
     state.kept = True
     owners = timeline(state, rules)
-    return [_reroute(state, key, owners, told.touchpoint)] if owners else []
+    return [notices.reroute(state, key, owners, told.touchpoint)] if owners else []
 
 
 def claim(
@@ -175,7 +176,7 @@ def claim(
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     if len(claims) > CLAIMS_MAX:
         thin(state)
-    results = [] if held else [_holds(key, made, touchpoint)]
+    results = [] if held else [notices.holds(key, made, touchpoint)]
     results += _moved(state, key, before, touchpoint, rules, "shown_together")
     return results
 
@@ -183,24 +184,14 @@ def claim(
 def _first_claim(state: IdentifierState, key: str, made: Claim, touchpoint: str) -> list[Message]:
     """The claim that most identifiers ever see: nothing was told before, all is its owner's."""
     state.claims.append(made)
-    results = [_holds(key, made, touchpoint)]
+    state.version += 1
+    results = [notices.holds(key, made, touchpoint)]
     if state.addressed or state.kept:
-        results.append(_reroute(state, key, ((made.at, made.anchor),), touchpoint))
-    results.append(_changed(made.anchor, "linked", made.at, key, "shown_together", touchpoint))
-    return results
-
-
-def _holds(key: str, made: Claim, touchpoint: str) -> Message:
-    """Tell an owner what it owns from now on."""
-    record = Link(
-        identifier=made.anchor,
-        anchor=made.anchor,
-        at=made.at,
-        origin=key,
-        reason="holds",
-        touchpoint=touchpoint,
+        results.append(notices.reroute(state, key, ((made.at, made.anchor),), touchpoint))
+    results.append(
+        notices.changed(made.anchor, "linked", made.at, key, "shown_together", touchpoint)
     )
-    return Message(LINKS, made.anchor, record)
+    return results
 
 
 def _moved(
@@ -216,46 +207,26 @@ def _moved(
     results = _imply(state, key, touchpoint, rules)
     if after == before:
         return results
-    own = customer_of(key)
+    state.version += 1
     if state.addressed or state.kept:
-        results.append(_reroute(state, key, after, touchpoint))
-    for start, until, was, now in differences(before, after):
-        if was and not (state.forgotten and until and until <= state.forgotten):
-            to = customer_of(now) if now else own
-            recalled = Recall(identifier=key, start=start, until=until, to=to)
-            results.append(Message(CUSTOMER_TOUCHPOINTS, customer_of(was), recalled))
+        results.append(notices.reroute(state, key, after, touchpoint))
+    if not all(name for _, name in after):
+        state.addressed = True  # by recalls, which give its own customer what is nobody else's
+    forgotten = state.forgotten
+    former = {
+        was
+        for _, until, was, _ in differences(before, after)
+        if was and not (forgotten and until and until <= forgotten)
+    }
+    for was in sorted(former):
+        results.append(notices.recall(state, key, customer_of(was), after))
     owners = {name for _, name in after if name}
     known = {name for _, name in before if name}
     for name in sorted(owners ^ known):
         at = next(at for at, one in (*after, *before) if one == name)
         change: IdentityMove = "linked" if name in owners else "unlinked"
-        results.append(_changed(name, change, at, key, reason, touchpoint))
+        results.append(notices.changed(name, change, at, key, reason, touchpoint))
     return results
-
-
-def _reroute(state: IdentifierState, key: str, owners: Owners, touchpoint: str) -> Message:
-    own = customer_of(key)
-    told = Reroute(
-        identifier=key,
-        owners=tuple((at, customer_of(name) if name else own) for at, name in owners),
-        keep=state.kept,
-        touchpoint=touchpoint,
-    )
-    return Message(CUSTOMER_TOUCHPOINTS, own, told)
-
-
-def _changed(
-    owner: str, change: IdentityMove, at: datetime, key: str, reason: str, touchpoint: str
-) -> Message:
-    record = IdentityChange(
-        customer=customer_of(owner),
-        change=change,
-        at=at,
-        reason=reason,
-        identifier=key,
-        touchpoint=touchpoint,
-    )
-    return Message(IDENTITY_CHANGES, record.customer, record)
 
 
 def _imply(

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from pipeline.stitching.ownership import Owners
 from pipeline.stitching.picture import Picture
+from pipeline.stitching.placement import Forwarding, Path
 from schemas.controls import Interaction
 from schemas.records import Channel, Reason, Touchpoint
 
@@ -34,9 +34,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
             belong to goes on; the tail is folded on top of it.
         until: How far time has passed for this customer.
         catalogue: The fingerprint of the rules that derived it.
-        owners: Where the customer's identifier belongs by now: (from, customer), sorted.
-        identifier: The identifier whose own customer this is, once a reroute has told it; put on
-            the path of what is forwarded to `owners`.
+        forwarding: Whom things belong to instead; None where nothing was ever told of that.
         sealed: What is earlier can no longer be told apart; set when the tail had to be cut.
         looked: The tail's length at which it is next looked through for sealing.
     """
@@ -47,8 +45,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     base: Picture | None = None
     until: datetime | None = None
     catalogue: str = ""
-    owners: Owners = ()
-    identifier: str = ""
+    forwarding: Forwarding | None = None
     sealed: datetime | None = None
     looked: int = SEAL_FROM
 
@@ -57,7 +54,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     """A state as it is stored: what many interactions share stands once, in `roads`."""
 
     state: CustomerState
-    roads: list[tuple[Channel, str, str | None, str, tuple[str, ...]]]
+    roads: list[tuple[Channel, str, str | None, str, Path]]
     tail: list[_Slim]
 
 
@@ -67,7 +64,7 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 def pack(state: CustomerState) -> bytes:
     """A state as bytes, about half as many as its interactions one by one would take."""
-    roads: dict[tuple[Channel, str, str | None, str, tuple[str, ...]], int] = {}
+    roads: dict[tuple[Channel, str, str | None, str, Path], int] = {}
     slim: list[_Slim] = []
     for one in state.tail:
         road = roads.setdefault(
@@ -109,7 +106,7 @@ def unpack(packed: bytes) -> CustomerState:
     return state
 
 
-def interaction_of(touchpoint: Touchpoint, device: str, path: tuple[str, ...]) -> Interaction:
+def interaction_of(touchpoint: Touchpoint, device: str, path: Path) -> Interaction:
     """A touchpoint as it is kept, keyed by `device` and come by `path`.
 
     Words that many touchpoints share are held once.
@@ -130,6 +127,20 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: tuple[str, ...]) -
         device=device,
         path=path,
     )
+
+
+def forwarding_of(state: CustomerState) -> Forwarding:
+    """The customer's, begun where there is none."""
+    if state.forwarding is None:
+        state.forwarding = Forwarding()
+    return state.forwarding
+
+
+def is_kept(state: CustomerState) -> bool:
+    """Whether anything has to be kept of the customer."""
+    if state.tail or state.base is not None:
+        return True
+    return state.forwarding is not None and not state.forwarding.empty
 
 
 def order_of(one: Interaction) -> tuple[datetime, str]:

@@ -8,7 +8,7 @@ travel with the interactions when these are handed to another customer.
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pipeline.stitching import outcomes
+from pipeline.stitching import ids, outcomes
 from pipeline.stitching.change import Message
 from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.kept import CustomerState
@@ -82,6 +82,24 @@ def stamp(state: CustomerState) -> None:
         elif base is not None and journey.serial < len(base.journeys):
             known_journey = base.journeys[journey.serial]
             known_journey.revision, known_journey.live = journey.revision, journey.live
+
+
+def carry_over(former: Interaction, one: Interaction, known: Before) -> None:
+    """Of two copies of an interaction, `one` stays: it goes on counting where either had come to.
+
+    What both had published under the same id goes out again, higher than either.
+    """
+    if former.revision:
+        if one.revision:
+            known.pop(f"verdict {one.id}", None)
+        one.revision = max(one.revision, former.revision)
+    for name, revision in (former.stamps or {}).items():
+        own = (one.stamps or {}).get(name, 0)
+        if own:
+            derived = ids.session_of(one) if name == SESSION_STAMP else ids.journey_of(name, one)
+            known.pop(derived, None)
+        if abs(revision) > abs(own):
+            one.stamps = {**(one.stamps or {}), name: revision}
 
 
 def publish_changed(

@@ -59,6 +59,7 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
     known = {one.id: one for one in state.tail}
     fresh: dict[str, Interaction] = {}
     replaced: list[str] = []
+    repeated: list[Interaction] = []
     for one in sorted(arrivals, key=order_of, reverse=True):
         kept = known.get(one.id)
         if kept is None:
@@ -66,22 +67,33 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         elif one.at < kept.at:
             replaced.append(one.id)
             fresh[one.id] = one
+        elif one.revision:
+            repeated.append(one)  # it was published elsewhere, and has its last words to say
     same_catalogue = state.catalogue == rules.fingerprint or not state.tail
-    if not fresh and same_catalogue:
+    if not fresh and not repeated and same_catalogue:
         return Change(state, [])
     ones = sorted(fresh.values(), key=order_of)
     later = not state.tail or (bool(ones) and order_of(ones[0]) > order_of(state.tail[-1]))
     simple = later and not any(revisions.opened_journeys(one) for one in ones)
-    if same_catalogue and simple and not spoke_too_soon(state, ones[0], rules):
+    if (
+        ones
+        and same_catalogue
+        and simple
+        and not repeated
+        and not spoke_too_soon(state, ones[0], rules)
+    ):
         for one in ones:
             forget(one)
         results = append(state, ones, rules)
         return Change(state, results + revisions.last_words(state.customer, state.picture, ones))
-    if replaced:
-        revisions.stamp(state)
-        for name in replaced:
-            fresh[name].revision, fresh[name].stamps = known[name].revision, known[name].stamps
-    return refold(state, rules, [one for one in state.tail if one.id not in fresh] + ones)
+    stands = before(state, rules)
+    revisions.stamp(state)
+    for name in replaced:
+        revisions.carry_over(known[name], fresh[name], stands)
+    for one in repeated:
+        revisions.carry_over(one, known[one.id], stands)
+    remaining = [one for one in state.tail if one.id not in fresh]
+    return fold_again(state, rules, remaining + ones, stands)
 
 
 def refold(

@@ -11,9 +11,19 @@ from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, SESSIONS, TOUCHPO
 from tests.unit.runtimes.counting import NOON, Bench, Unavailable, ids, touchpoint
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.integration)])
 def bench(request, tmp_path):
-    return {"embedded": Bench}[request.param](tmp_path / "data")
+    if request.param == "embedded":
+        return Bench(tmp_path / "data")
+    from tests.contracts.kafka_bench import KafkaBench
+
+    return KafkaBench(request.getfixturevalue("kafka"))
+
+
+def differs_on_kafka(bench, request, because):
+    """A known difference: the test must fail there, and pass everywhere else."""
+    if not isinstance(bench, Bench):
+        request.node.add_marker(pytest.mark.xfail(reason=because, strict=True))
 
 
 def sessions(runtime, topic=SESSIONS):
@@ -124,8 +134,10 @@ async def test_those_who_wait_when_it_is_stopped_get_what_they_wait_for(bench):
 
 @pytest.mark.parametrize("stage", ["identify", "stitch"])
 async def test_a_touchpoint_the_core_fails_on_goes_to_the_dead_letters_and_the_rest_flows(
-    bench, stage
+    bench, stage, request
 ):
+    if stage == "stitch":
+        differs_on_kafka(bench, request, "what identify forwarded is durable when stitch fails")
     bad = touchpoint(2, name="poison", location=stage)
     async with bench.runtime() as runtime:
         await runtime.publish([touchpoint(1), bad, touchpoint(3)])
@@ -149,7 +161,7 @@ async def test_many_bad_touchpoints_among_good_ones_stop_nothing(bench):
         await runtime.publish(published)
         await runtime.advance(NOON)
 
-        assert runtime.latest_offset(DEAD_LETTERS) + 1 == 80
+        assert len(runtime.read(DEAD_LETTERS, 0, 100)) == 80
         assert [one.count for one in sessions(runtime)] == list(range(1, 81))
         assert runtime.readiness() == (True, "")
 
@@ -176,7 +188,8 @@ async def test_bytes_that_are_no_touchpoint_go_to_the_dead_letters(bench):
         assert len(sessions(runtime)) == 1
 
 
-async def test_a_topic_that_the_catalogue_does_not_have_is_refused(bench):
+async def test_a_topic_that_the_catalogue_does_not_have_is_refused(bench, request):
+    differs_on_kafka(bench, request, "there the brokers know the topics, and refuse unknown ones")
     async with bench.runtime() as runtime:
         with pytest.raises(ValueError, match="expected a topic of the catalogue"):
             await runtime.publish([("touchpoint", "a", b"{}")])

@@ -166,6 +166,28 @@ class Up:
         return Tail(self.data, topic, *arguments)
 
 
+class Listen(Up):
+    """`touchpoints listen` on a folder, publishing to brokers; otherwise as `Up`."""
+
+    def __init__(
+        self,
+        data: Path,
+        servers: str,
+        *,
+        arguments: Sequence[object] = (),
+        before: Sequence[str] = COMMAND,
+    ) -> None:
+        super().__init__(data, before=before)
+        self._command = [*before, "listen", "--data", str(data), "--bootstrap-servers", servers]
+        self._command += ["--port", "0", "--console-port", "0", *map(str, arguments)]
+
+    def metric(self, name: str) -> float:
+        """A number of the operations port, by its name without prefix."""
+        text = fetch(f"{self.operations}/metrics").body.decode()
+        found = re.search(rf"^touchpoints_{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+
 def fetch(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
     """One request; an error's answer is an answer, too."""
     request = urllib.request.Request(url, body, headers or {})

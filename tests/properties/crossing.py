@@ -1,6 +1,7 @@
 """A runtime whose messages cross: what one key sends another keeps its order, nothing else does.
 
-As on Kafka, where keys live on different partitions and each is read at its own pace.
+As on Kafka, where keys live on different partitions and each is read at its own pace. Where asked,
+some messages are read twice, as after a crash without transactions.
 """
 
 from collections import deque
@@ -20,8 +21,9 @@ from tests.builders import Results
 class Crossing:
     """Drives the stages, choosing by chance whose message is read next."""
 
-    def __init__(self, rules: Rules, chance: Random) -> None:
+    def __init__(self, rules: Rules, chance: Random, *, repeats: bool = False) -> None:
         self.sent: list[Message] = []
+        self._repeats = repeats
         self._rules = rules
         self._chance = chance
         self._states: dict[tuple[str, str], Any] = {}
@@ -51,7 +53,9 @@ class Crossing:
         if not self._roads:
             return False
         road = self._chance.choice(sorted(self._roads))
-        message = self._roads[road].popleft()
+        message = self._roads[road][0]
+        if not self._repeats or self._chance.random() < 0.8:
+            self._roads[road].popleft()
         if not self._roads[road]:
             del self._roads[road]
         stage: Stage = self._readers[message.topic]
@@ -67,5 +71,5 @@ class Crossing:
             if message.topic in self._readers:
                 road = (sender, message.topic, message.key)
                 self._roads.setdefault(road, deque()).append(
-                    Message(message.topic, message.key, message.record)
+                    Message(message.topic, message.key, message.record, version=message.version)
                 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.properties import test_laws  # noqa: F401  # fills LAWS
+from tests.properties import test_crossing, test_laws  # noqa: F401  # fill LAWS
 from tests.properties.laws import EXAMPLES, LAWS, TORTURE, attempt
 
 

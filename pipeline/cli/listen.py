@@ -1,0 +1,155 @@
+"""`touchpoints listen`: the listeners alone, publishing to Kafka, with a spool for its absence."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from listeners import routes, settings
+from listeners.errors import Unavailable
+from pipeline import bootstrap
+from pipeline.cli.options import Misuse, Subparsers, add_port, command, port
+from pipeline.cli.serving import serve_on, stop_signals, until_stopped
+from pipeline.console import routes as console
+from schemas.brokers import Brokers
+
+EXAMPLE = """
+touchpoints listen --bootstrap-servers kafka-1:9092,kafka-2:9092 --data /var/lib/touchpoints
+curl localhost:8080/v1/touchpoints \\
+  -d '{"channel": "web", "name": "home", "identifiers": {"user_id": "u-1"}}'
+"""
+
+
+def add(subparsers: Subparsers) -> None:
+    """Register the command."""
+    parser = command(
+        subparsers,
+        "listen",
+        "listeners only, publishing to Kafka",
+        "Takes touchpoints over HTTP and publishes them to Kafka. A 200 means that the brokers "
+        "have confirmed, or, while they are away, that it is in the spool on this disk, from where "
+        "it is sent in order once they are back. Stops on Ctrl-C or SIGTERM; what is left in the "
+        "spool is sent by the next start. Any number of processes may listen, each with a folder "
+        "of its own. Exit codes: 0 stopped, 1 failed, 2 used wrongly.",
+        EXAMPLE,
+    )
+    parser.add_argument(
+        "--bootstrap-servers",
+        metavar="HOST:PORT",
+        help="Kafka; several with commas (default: [kafka] of the settings)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="the folder of the spool (default: ./data)",
+    )
+    add_port(parser)
+    parser.add_argument(
+        "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="sources, keys, limits and Kafka"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    return asyncio.run(serve(arguments))
+
+
+async def serve(arguments: argparse.Namespace) -> int:
+    """Start everything, wait for a signal or for the disk to fail, stop everything.
+
+    Raises:
+        SettingsInvalid, KafkaRefused, SpoolInUse, SpoolUnreadable: What is wrong, before anything
+            listens. Brokers that are away are not: the spool takes over.
+        Misuse: No brokers are named, a port is in use, or the folder is a file.
+        SpoolFailed: The disk can no longer be believed; by then nothing listens any more.
+    """
+    if arguments.data.exists() and not arguments.data.is_dir():
+        message = f"--data: expected a folder; found a file at {arguments.data}"
+        raise Misuse(message)
+    chosen = settings.load(arguments.settings)
+    notice = settings.check_address(chosen, arguments.host)
+    brokers = brokers_of(arguments.bootstrap_servers, chosen.kafka)
+    doors = bootstrap.listening(arguments.data, brokers, chosen)
+    stopped = stop_signals()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(doors.publisher.stop)
+        try:
+            await doors.kafka.check()
+        except Unavailable as away:
+            print(
+                f"{brokers.bootstrap_servers}: no broker answers ({away.reason}). What comes in "
+                f"goes into the spool, and to Kafka once one does.",
+                file=sys.stderr,
+            )
+        await doors.publisher.start()
+        url = await serve_on(
+            stack,
+            routes.application(doors.listener, chosen, doors.telemetry),
+            arguments.host,
+            arguments.port,
+            "--port",
+            chosen,
+        )
+
+        async def deliverable() -> tuple[bool, str]:
+            try:
+                await doors.publisher.ready()
+            except Unavailable as unavailable:
+                return False, unavailable.reason
+            return True, ""
+
+        operations = await serve_on(
+            stack,
+            console.without_pipeline(doors.registry, deliverable),
+            "127.0.0.1",
+            arguments.console_port,
+            "--console-port",
+            chosen,
+        )
+        if notice:
+            print(notice, file=sys.stderr)
+        print(f"touchpoints: listening on {url}, operations on {operations}")
+        print(
+            f"touchpoints: publishing to {brokers.bootstrap_servers}, spool in "
+            f"{arguments.data.resolve()}, Ctrl-C stops",
+            flush=True,
+        )
+        await until_stopped(stopped, lambda: doors.publisher.failure)
+    if doors.publisher.failure is not None:
+        raise doors.publisher.failure
+    return 0
+
+
+def brokers_of(servers: str | None, configured: Brokers | None) -> Brokers:
+    """The brokers to publish to: those of the command line, logged in to as the settings say.
+
+    Raises:
+        Misuse: None are named, or not as `HOST:PORT`.
+    """
+    if servers is None:
+        if configured is None:
+            message = (
+                "expected Kafka's address; found none. Give --bootstrap-servers HOST:PORT, or a "
+                "[kafka] table in --settings FILE"
+            )
+            raise Misuse(message)
+        return configured
+    try:
+        return Brokers(**dict(configured or {}) | {"bootstrap_servers": servers})
+    except ValidationError as error:
+        message = f"--bootstrap-servers: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        raise Misuse(message) from error

@@ -1,0 +1,164 @@
+"""The Faust app of a worker: it hosts, and stays off the hot path.
+
+Faust starts and stops, belongs to the consumer group, fetches, pauses and commits. What a batch
+means and where state is kept is `worker`'s and `partition`'s affair.
+"""
+
+import logging
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import faust
+from faust.types import TP
+from faust.types.auth import CredentialsT
+
+from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, transport_of
+from pipeline.runtimes.kafka.worker import Ownership
+from pipeline.settings import WorkerSettings
+from schemas.brokers import Brokers
+
+_logger: Final = logging.getLogger("touchpoints.pipeline")
+
+Fail = Callable[[BaseException], None]
+"""Ends the process at once: no acknowledgement, no commit, no stop that may hang."""
+
+TICK: Final = 1.0
+"""Seconds between two looks at the wall clock."""
+
+HEARTBEAT: Final = 3.0
+FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of one partition and fetch, so that one fetch fills a batch."""
+
+
+def create(
+    brokers: Brokers,
+    settings: WorkerSettings,
+    ownership: Ownership,
+    *,
+    clock: Callable[[], datetime],
+    fail: Fail,
+) -> faust.App:
+    """An app that works on the stages' partitions, as many as its group gives it.
+
+    Args:
+        brokers: Where Kafka is; its `application` is the consumer group.
+        settings: The worker's.
+        ownership: Owns the partitions.
+        clock: The wall clock.
+        fail: Called when a batch cannot be made durable, or a partition not be taken over.
+    """
+    app = faust.App(brokers.application, **_options(brokers, settings))
+
+    async def restore(assigned: set[TP]) -> dict[TP, int]:
+        try:
+            return await ownership.restore(assigned)
+        except Exception as error:
+            fail(error)
+            raise
+
+    app.transport = transport_of(restore)(app.conf.broker_consumer, app)
+    for stage in ownership.stages:
+        _add_agent(app, stage.name, stage.reads, ownership, fail)
+
+    async def tick() -> None:
+        try:
+            await ownership.tick(clock())
+        except Exception as error:
+            fail(error)
+            raise
+
+    app.timer(TICK)(tick)
+    return app
+
+
+@asynccontextmanager
+async def running(app: faust.App, ownership: Ownership) -> AsyncIterator[None]:
+    """Start the app; at the end stop it, which leaves the group at once."""
+    app.in_worker = True  # else Faust starts no agents
+    await app.start()
+    try:
+        yield
+    finally:
+        await app.stop()
+        await ownership.close()
+
+
+def _add_agent(
+    app: faust.App, name: str, topics: tuple[str, ...], ownership: Ownership, fail: Fail
+) -> None:
+    async def work(batches: Any) -> None:
+        async for event in batches.events():
+            try:
+                await ownership.take(event.message.tp, event.value)
+            except Exception as error:
+                consumer: Any = app.consumer
+                assert isinstance(consumer, BatchConsumer)
+                consumer.broken = True
+                fail(error)
+                raise
+
+    # One at a time, acknowledged in order: Faust may commit past what is acknowledged out of it.
+    app.agent(app.topic(*topics, schema=AsFetched()), name=name, concurrency=1)(work)
+
+
+def _options(brokers: Brokers, settings: WorkerSettings) -> dict[str, Any]:
+    """Faust's settings; the reasons stand beside those that are not its own defaults."""
+    options: dict[str, Any] = {
+        "broker": [f"kafka://{server}" for server in brokers.bootstrap_servers.split(",")],
+        "broker_credentials": _credentials(brokers),
+        "processing_guarantee": "at_least_once",  # ours is stronger: see `changelog`
+        "broker_commit_interval": 0.5,  # offsets in Kafka are for lag displays only
+        "broker_max_poll_records": settings.batch_records_max,
+        "consumer_max_fetch_size": FETCH_BYTES_MAX,
+        "stream_buffer_maxsize": 4,  # counted in batches
+        "consumer_auto_offset_reset": "earliest",  # a new partition is read whole
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+        "table_standby_replicas": 1,  # keeps the co-partitioning assignor, though no table exists
+        "broker_session_timeout": settings.session_timeout.total_seconds(),
+        "broker_heartbeat_interval": min(HEARTBEAT, settings.session_timeout.total_seconds() / 3),
+        "broker_request_timeout": max(90.0, settings.session_timeout.total_seconds()),
+        "broker_rebalance_timeout": 60.0,
+        "broker_max_poll_interval": 300.0,
+        "stream_wait_empty": True,  # the batch in hand is finished before partitions go
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,  # topics come from `touchpoints topics create`
+        "web_enabled": False,
+        "producer_request_timeout": 60.0,
+        "autodiscover": False,
+        "store": "memory://",
+        "datadir": tempfile.gettempdir(),
+    }
+    return options
+
+
+def _credentials(brokers: Brokers) -> CredentialsT | None:
+    protocol = brokers.security_protocol
+    if protocol == "PLAINTEXT":
+        return None
+    context = _ssl_context(brokers) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        password = brokers.sasl_password
+        return faust.SASLCredentials(
+            username=brokers.sasl_username,
+            password=None if password is None else password.get_secret_value(),
+            mechanism=brokers.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context)
+
+
+def _ssl_context(brokers: Brokers) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=brokers.ssl_ca_file)
+    if brokers.ssl_certificate_file is not None:
+        password = brokers.ssl_key_password
+        context.load_cert_chain(
+            brokers.ssl_certificate_file,
+            brokers.ssl_key_file,
+            None if password is None else password.get_secret_value(),
+        )
+    return context

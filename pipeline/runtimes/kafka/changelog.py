@@ -1,0 +1,208 @@
+"""The changelog of one stage's partition: what its owner knew after the last batch.
+
+One transactional producer writes a batch's results, the states that changed and the offsets read so
+far in one transaction. To take a partition over raises the epoch of its transactional id, so that a
+former owner that was only paused can write no more; then the changelog is read whole. First fence,
+then read: else the former owner's last batch would be missed.
+
+Blocking calls: whoever uses it from an event loop does so in a thread.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from pipeline.runtimes.errors import StateUnusable, TakenOver
+from schemas.brokers import Brokers
+
+PROGRESS: Final = b"\x00progress"
+"""Key of the record that says how far the partition is; no state's key begins with a zero byte."""
+
+FORMAT: Final = 1
+"""Of what stands in a changelog. Another one is refused, never guessed at."""
+
+READ_AT_ONCE: Final = 10_000
+QUEUE_MESSAGES_MAX: Final = 500_000
+QUEUE_KIB_MAX: Final = 256 * 1024
+
+
+class Progress(msgspec.Struct, array_like=True):
+    """How far a partition is.
+
+    Attributes:
+        format: `FORMAT` of whoever wrote it.
+        offsets: By input topic, the offset to read next.
+        snapshot: What the stage knows beside its states: how far event time is.
+    """
+
+    format: int
+    offsets: dict[str, int]
+    snapshot: bytes = b""
+
+
+class Output(NamedTuple):
+    """A record to publish; the topic's own partitioning decides where."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]] | None = None
+
+
+class Restored(NamedTuple):
+    """What a changelog says: states by key, and the progress; None where there is none yet."""
+
+    states: dict[bytes, bytes]
+    progress: Progress | None
+
+
+_decode_progress: Final = msgspec.msgpack.Decoder(Progress).decode
+
+
+class Changelog:
+    """The changelog of one partition, and the right to write to it.
+
+    Args:
+        brokers: Where Kafka is.
+        topic: The changelog's.
+        partition: Its number, the same as that of the stage's input.
+        commit_timeout: Seconds that fencing or one transaction may take.
+    """
+
+    def __init__(
+        self, brokers: Brokers, topic: str, partition: int, *, commit_timeout: float
+    ) -> None:
+        self.topic, self.partition = topic, partition
+        self._brokers = brokers
+        self._timeout = commit_timeout
+        self._producer = Producer(
+            {
+                **brokers.librdkafka(),
+                "transactional.id": f"{topic}-{partition}",
+                "transaction.timeout.ms": int(1_000 * commit_timeout),
+                "enable.idempotence": True,
+                "acks": "all",
+                "partitioner": "murmur2_random",  # as Java's, aiokafka's and kafka-python's
+                "compression.type": "lz4",
+                "linger.ms": 2,
+                "delivery.report.only.error": True,
+                "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
+                "queue.buffering.max.kbytes": QUEUE_KIB_MAX,
+                "message.max.bytes": 4 * 1024 * 1024,
+                "log_level": 3,
+            }
+        )
+
+    def take_over(self) -> Restored:
+        """Fence whoever owned the partition before, and read what it left.
+
+        Raises:
+            StateUnusable: It was written by another version of this program.
+            KafkaException: The brokers do not answer, or refuse.
+        """
+        self._producer.init_transactions(self._timeout)
+        reader = Consumer(
+            {
+                **self._brokers.librdkafka(),
+                "group.id": f"{self.topic}-reader",  # asked for, never used: nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "queued.max.messages.kbytes": 64 * 1024,
+                "fetch.wait.max.ms": 100,
+                "log_level": 3,
+            }
+        )
+        try:
+            states = self._read_whole(reader)
+        finally:
+            reader.close()
+        return Restored(states, self._progress_in(states))
+
+    def _read_whole(self, reader: Consumer) -> dict[bytes, bytes]:
+        """Read up to the end-of-partition event: an end offset may be a transaction's marker."""
+        states: dict[bytes, bytes] = {}
+        reader.assign([TopicPartition(self.topic, self.partition, 0)])
+        while True:
+            for record in reader.consume(READ_AT_ONCE, 0.05):
+                error = record.error()
+                if error is None:
+                    key, value = record.key() or b"", record.value()
+                    if value is None:
+                        states.pop(key, None)
+                    else:
+                        states[key] = value
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    return states
+                else:
+                    raise KafkaException(error)
+
+    def _progress_in(self, states: dict[bytes, bytes]) -> Progress | None:
+        written = states.pop(PROGRESS, None)
+        if written is None:
+            return None
+        try:
+            progress = _decode_progress(written)
+        except msgspec.MsgspecError as error:
+            raise StateUnusable(
+                where=f"{self.topic}, partition {self.partition}",
+                expected=f"state of format {FORMAT}",
+                found=str(error),
+            ) from error
+        if progress.format != FORMAT:
+            raise StateUnusable(
+                where=f"{self.topic}, partition {self.partition}",
+                expected=f"state of format {FORMAT}",
+                found=f"format {progress.format}",
+            )
+        return progress
+
+    def commit(
+        self,
+        outputs: Sequence[Output],
+        states: Iterable[tuple[bytes, bytes | None]],
+        progress: Progress,
+    ) -> None:
+        """Make a batch's results, states and progress durable: all of it or nothing.
+
+        Raises:
+            TakenOver: Another worker owns the partition by now; nothing was written.
+            KafkaException: The outcome is not known. Whoever gets one of the two must not go on:
+                a new start reads what holds.
+        """
+        producer = self._producer
+        try:
+            producer.begin_transaction()
+            for topic, key, value, headers in outputs:
+                self._produce(topic, value, key, headers=headers)
+            for key, state in states:
+                self._produce(self.topic, state, key, partition=self.partition)
+            self._produce(
+                self.topic,
+                msgspec.msgpack.encode(progress),
+                PROGRESS,
+                partition=self.partition,
+            )
+            producer.commit_transaction(self._timeout)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH):
+                raise TakenOver(where=f"{self.topic}, partition {self.partition}") from error
+            raise
+
+    def _produce(self, topic: str, value: bytes | None, key: bytes, **options: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, **options)
+            except BufferError:
+                self._producer.poll(0.05)
+            else:
+                return
+
+    def close(self) -> None:
+        """Let go. What was not committed is aborted by the next owner's fencing."""
+        self._producer.purge()
+        self._producer.poll(0)

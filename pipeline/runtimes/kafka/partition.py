@@ -1,0 +1,296 @@
+"""One stage's partition: batches of records in; results, changed states and progress out.
+
+No Kafka here: who fetches and who commits is `worker`'s affair. What one batch does is undone
+whole where any of it fails, and done again without the record to blame.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from pipeline.runtimes.embedded.failures import dead_letter
+from pipeline.runtimes.engine import DUE_MAX, Snapshot
+from pipeline.runtimes.errors import ProcessingHalted
+from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
+from pipeline.runtimes.kafka.states import PartitionStates
+from pipeline.stitching import keys
+from pipeline.stitching.change import Message
+from pipeline.stitching.clock import Watermark
+from pipeline.stitching.rules import Rules
+from pipeline.topology import Stage
+from schemas import codec
+from schemas.records import Link, Touchpoint
+from schemas.topics import DEAD_LETTERS, LINKS, TOUCHPOINTS
+
+VERSION_HEADER: Final = "version"
+"""Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
+
+FAILURES_IN_A_ROW_MAX: Final = 50
+"""Records in a row that fail before the worker stops: then it is not the records."""
+
+
+class Fetched(Protocol):
+    """A record as aiokafka fetches it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Batch(NamedTuple):
+    """What follows from a batch, to be committed together.
+
+    Attributes:
+        outputs: Records to publish, in order.
+        states: States that changed, by key; None for what was forgotten.
+        progress: How far the partition is then.
+        results: The messages among the outputs that stages made, for the metrics.
+        failed: Offset and error of records that went to the dead letters.
+        unexpired: What was raised for states that time could not move; they are kept as they are.
+        processed: Records that were taken in.
+    """
+
+    outputs: list[Output]
+    states: list[tuple[str, bytes | None]]
+    progress: Progress
+    results: list[Message]
+    failed: list[tuple[int, Exception]]
+    unexpired: list[Exception]
+    processed: int
+
+
+class _RecordFailed(Exception):
+    def __init__(self, offset: int, cause: Exception) -> None:
+        super().__init__(offset, cause)
+        self.offset, self.cause = offset, cause
+
+
+class StagePartition:
+    """A stage at work on one partition of its input topics.
+
+    Args:
+        stage: Which.
+        rules: The catalogue's.
+        unpacked_max: See `PartitionStates`.
+
+    Attributes:
+        offsets: By input topic, the offset to read next, as of the last commit.
+    """
+
+    def __init__(self, stage: Stage, rules: Rules, unpacked_max: int) -> None:
+        self.offsets: dict[str, int] = {}
+        self._stage, self._rules = stage, rules
+        self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
+        self._known = Snapshot(Watermark())
+        self._committed = msgspec.msgpack.encode(self._known)
+        self._outputs: list[Output] = []
+        self._results: list[Message] = []
+        self._unexpired: list[Exception] = []
+        self._poison: dict[tuple[str, int], Exception] = {}
+        self._failed_in_a_row = 0
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Event time no longer waited for; None before the first."""
+        return self._known.watermark.at
+
+    @property
+    def size(self) -> int:
+        """States that are kept."""
+        return len(self._states)
+
+    def restore(self, restored: Restored) -> None:
+        """Begin with what the changelog says."""
+        self._states.restore(restored.states)
+        if restored.progress is not None:
+            self.offsets = dict(restored.progress.offsets)
+            if restored.progress.snapshot:
+                self._committed = restored.progress.snapshot
+                self._known = msgspec.msgpack.decode(self._committed, type=Snapshot)
+
+    def take(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch | None:
+        """Take in what was fetched of one input topic; None where all of it is known already.
+
+        A batch ends before a record that fails, so that none is taken in more than twice: to be
+        called with the same records, and committed, until nothing comes back.
+
+        Args:
+            topic: One of the stage's inputs.
+            records: In order of offset.
+            now: Stands in a dead letter that cannot be read.
+
+        Raises:
+            ProcessingHalted: Too many records in a row failed.
+        """
+        begin = self.offsets.get(topic, 0)
+        fresh = [one for one in records if one.offset >= begin]
+        if not fresh:
+            return None
+        if self._failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
+            raise ProcessingHalted(failures=self._failed_in_a_row, stage=self._stage.name)
+        self._states.careful = False
+        try:
+            return self._batch_of(topic, fresh, now)
+        except Exception:  # not of one record: perhaps a state that cannot be packed
+            self.rollback()
+            self._states.careful = True  # each is looked at as it is put
+            return self._batch_of(topic, fresh, now)
+
+    def _batch_of(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch:
+        """All records, or those before the first that fails; one known to fail is buried."""
+        until = len(records)
+        failed: list[tuple[int, Exception]] = []
+        for at, one in enumerate(records):
+            cause = self._poison.get((topic, one.offset))
+            try:
+                if cause is None:
+                    self._take_one(topic, one)
+                else:
+                    self._bury(one.value or b"", cause, now)
+                    failed.append((one.offset, cause))
+            except _RecordFailed as failure:
+                self.rollback()
+                self._poison[topic, failure.offset] = failure.cause
+                until = at
+                break
+        if until == 0:  # it is the first: bury it and go on
+            return self._batch_of(topic, records, now)
+        if until < len(records):  # what came before it is taken again, and committed without it
+            return self._batch_of(topic, records[:until], now)
+        offsets = {**self.offsets, topic: records[-1].offset + 1}
+        return self._batch(offsets, failed, len(records))
+
+    def tick(self, now: datetime, *, caught_up: bool) -> Batch | None:
+        """The wall clock: when touchpoints stop coming, it carries the watermark.
+
+        Args:
+            now: The wall clock's time.
+            caught_up: Whether all that stands on the input topics has been taken in; what waits
+                would come late behind a watermark that runs ahead.
+        """
+        known = self._known
+        idle = known.arrived_at is not None and now - known.arrived_at >= self._rules.idle
+        if caught_up and idle:
+            known.watermark.advance(now - self._rules.out_of_order)
+        if known.watermark.at is None:
+            return None
+        self._expire()
+        batch = self._batch(self.offsets, [], 0)
+        return batch if batch.states or batch.outputs else None
+
+    def commit(self, batch: Batch) -> None:
+        """The batch is durable: memory follows."""
+        self._states.commit(batch.states)
+        self.offsets = batch.progress.offsets
+        self._committed = batch.progress.snapshot
+        if batch.processed > len(batch.failed):
+            self._failed_in_a_row = 0
+        self._failed_in_a_row += len(batch.failed)
+        if batch.failed:
+            self._poison.clear()
+        self._outputs, self._results, self._unexpired = [], [], []
+
+    def rollback(self) -> None:
+        """Back to the last commit."""
+        self._states.rollback()
+        self._known = msgspec.msgpack.decode(self._committed, type=Snapshot)
+        self._outputs, self._results, self._unexpired = [], [], []
+
+    def _batch(
+        self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
+    ) -> Batch:
+        progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(self._known))
+        return Batch(
+            outputs=self._outputs,
+            states=self._states.changes(),
+            progress=progress,
+            results=self._results,
+            failed=failed,
+            unexpired=self._unexpired,
+            processed=processed,
+        )
+
+    def _take_one(self, topic: str, record: Fetched) -> None:
+        try:
+            message = self._message_of(topic, record)
+            if message is None:
+                return
+            self._step(message, record.value)
+        except Exception as error:
+            raise _RecordFailed(record.offset, error) from error
+        touchpoint = message.record
+        if type(touchpoint) is not Touchpoint:
+            return
+        known = self._known
+        known.arrived_at = touchpoint.received_at
+        if known.watermark.observe(
+            touchpoint.occurred_at, touchpoint.received_at, self._rules.out_of_order
+        ):
+            self._expire()
+
+    def _message_of(self, topic: str, record: Fetched) -> Message | None:
+        """The record as the stage takes it; None for one that had to be sent to another key."""
+        value = record.value or b""
+        key = (record.key or b"").decode()
+        if topic == LINKS:
+            return Message(topic, key, codec.decode(value, Link))
+        if topic != TOUCHPOINTS:
+            version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
+            return Message(topic, key, codec.decode_customers(value), version=version)
+        touchpoint = codec.decode_touchpoint(value)
+        by_rules, shown = keys.read(touchpoint, self._rules.identity)
+        if by_rules != key:
+            # The listener does not know the catalogue, which may block what it keyed by: the
+            # states of one identifier must not stand in two partitions.
+            self._outputs.append(Output(TOUCHPOINTS, by_rules.encode(), value))
+            return None
+        return Message(topic, key, touchpoint, (key, shown))
+
+    def _step(self, message: Message, value: bytes | None) -> None:
+        states, key = self._states, message.key
+        change = self._stage.step(states.get(key), key, message, self.watermark, self._rules)
+        self._keep(key, change.state)
+        for made in change.results:
+            record: Any = made.record
+            if record is message.record and value is not None:
+                encoded = value  # the bytes as they came
+                version = [(VERSION_HEADER, b"%d" % made.version)] if made.version else None
+            else:
+                encoded, version = codec.encode(record), None
+            self._outputs.append(Output(made.topic, made.key.encode(), encoded, version))
+            self._results.append(made)
+
+    def _expire(self) -> None:
+        watermark = self.watermark
+        assert watermark is not None
+        while due := self._states.due(watermark, DUE_MAX):
+            for key in due:
+                state = self._states.get(key)
+                if state is None:
+                    self._states.delete(key)
+                    continue
+                try:
+                    change = self._stage.expire(state, watermark, self._rules)
+                except Exception as error:
+                    # One broken state must not keep all others from closing.
+                    self._unexpired.append(error)
+                    self._states.put(key, state, None)
+                    continue
+                self._keep(key, change.state)
+                for made in change.results:
+                    encoded = codec.encode(made.record)
+                    self._outputs.append(Output(made.topic, made.key.encode(), encoded))
+                    self._results.append(made)
+
+    def _keep(self, key: str, state: Any) -> None:
+        if state is None:
+            self._states.delete(key)
+        else:
+            self._states.put(key, state, self._stage.due_at(state, self._rules))
+
+    def _bury(self, value: bytes, error: Exception, now: datetime) -> None:
+        letter = dead_letter(value, self._stage.name, error, now)
+        self._outputs.append(Output(DEAD_LETTERS, letter.source.encode(), codec.encode(letter)))

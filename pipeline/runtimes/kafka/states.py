@@ -1,0 +1,125 @@
+"""The states of one stage's partition: packed as the changelog has them, unpacked while in use.
+
+A packed state begins with when it is due, so that a restart sets its timers without unpacking
+millions of states.
+"""
+
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipeline.runtimes.timers import Timers
+
+_DUE: Final = struct.Struct(">q")
+_NEVER: Final = -1
+_MICROSECOND: Final = 1e-6
+
+
+class PartitionStates:
+    """A `StateStore` of one partition, whose changes are taken batch by batch.
+
+    Args:
+        encode, decode: A state as bytes and back.
+        unpacked_max: States that stay unpacked after a batch; an unpacked one takes some ten times
+            the memory, and saves its unpacking.
+
+    Attributes:
+        careful: Whether a state that cannot be packed is refused as it is put, to find whose it is.
+    """
+
+    careful = False
+
+    def __init__(
+        self,
+        encode: Callable[[Any], bytes],
+        decode: Callable[[bytes], Any],
+        unpacked_max: int,
+    ) -> None:
+        self._encode, self._decode = encode, decode
+        self._unpacked_max = unpacked_max
+        self._packed: dict[str, bytes] = {}
+        self._unpacked: dict[str, Any] = {}
+        self._changed: dict[str, datetime | None] = {}
+        self._timers = Timers()
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def restore(self, states: dict[bytes, bytes]) -> None:
+        """Begin with what a changelog says."""
+        for key, packed in states.items():
+            name = key.decode()
+            self._packed[name] = packed
+            self._timers.put(name, _due_in(packed))
+
+    def get(self, key: str) -> Any | None:
+        """The state, None where there is none."""
+        state = self._unpacked.get(key)
+        if state is None and key not in self._changed:
+            packed = self._packed.get(key)
+            if packed is not None:
+                state = self._unpacked[key] = self._decode(packed[_DUE.size :])
+        return state
+
+    def put(self, key: str, state: Any, due_at: datetime | None) -> None:
+        """Keep the state; `due` names the key from `due_at` on."""
+        if self.careful:
+            self._encode(state)
+        self._unpacked[key] = state
+        self._changed[key] = due_at
+        self._timers.put(key, due_at)
+
+    def delete(self, key: str) -> None:
+        """Forget the state."""
+        self._unpacked.pop(key, None)
+        self._changed[key] = None
+        self._timers.drop(key)
+
+    def due(self, until: datetime, limit: int) -> list[str]:
+        """Keys whose `due_at` has come, earliest first."""
+        return self._timers.due(until, limit)
+
+    def changes(self) -> list[tuple[str, bytes | None]]:
+        """What changed since the last commit, packed; None for what was forgotten."""
+        packed: list[tuple[str, bytes | None]] = []
+        for key, due_at in self._changed.items():
+            state = self._unpacked.get(key)
+            if state is not None:
+                packed.append((key, _DUE.pack(_number(due_at)) + self._encode(state)))
+            elif key in self._packed:
+                packed.append((key, None))
+        return packed
+
+    def commit(self, changes: list[tuple[str, bytes | None]]) -> None:
+        """The changes are durable: memory follows."""
+        for key, packed in changes:
+            if packed is None:
+                self._packed.pop(key, None)
+            else:
+                self._packed[key] = packed
+        self._changed.clear()
+        excess = len(self._unpacked) - self._unpacked_max
+        if excess > 0:
+            for key in list(self._unpacked)[:excess]:  # those longest in use go first
+                del self._unpacked[key]
+
+    def rollback(self) -> None:
+        """Back to the last commit."""
+        self._unpacked.clear()  # a step that failed may have spoilt what it only read
+        for key in self._changed:
+            packed = self._packed.get(key)
+            if packed is None:
+                self._timers.drop(key)
+            else:
+                self._timers.put(key, _due_in(packed))
+        self._changed.clear()
+
+
+def _number(due_at: datetime | None) -> int:
+    return _NEVER if due_at is None else int(due_at.timestamp() * 1_000_000)
+
+
+def _due_in(packed: bytes) -> datetime | None:
+    (number,) = _DUE.unpack_from(packed)
+    return None if number == _NEVER else datetime.fromtimestamp(number * _MICROSECOND, UTC)

@@ -1,0 +1,226 @@
+"""The partitions that a worker owns: taken over, fed with batches, told the time, let go.
+
+Each is worked on by one thread at a time; a batch returns when all that follows from it is durable.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from faust.types import TP
+
+from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.kafka.changelog import Changelog
+from pipeline.runtimes.kafka.partition import Batch, Fetched, StagePartition
+from pipeline.runtimes.kafka.topics import changelogs
+from pipeline.settings import WorkerSettings
+from pipeline.stitching.rules import Rules
+from pipeline.telemetry import PipelineTelemetry
+from pipeline.topology import STAGES, Stage
+from schemas.brokers import Brokers
+
+_logger: Final = logging.getLogger("touchpoints.pipeline")
+
+T = TypeVar("T")
+
+THREADS: Final = 8
+"""Partitions worked on at once: while one waits for its commit, another computes."""
+
+
+class Owned:
+    """One stage's partition, and the right to write what follows from it."""
+
+    def __init__(
+        self, stage: Stage, number: int, partition: StagePartition, changelog: Changelog
+    ) -> None:
+        self.stage, self.number = stage, number
+        self.partition, self.changelog = partition, changelog
+        self.lock = asyncio.Lock()
+        self.active_at: datetime | None = None
+
+
+class Ownership:
+    """All partitions of a worker.
+
+    Args:
+        brokers: Where Kafka is.
+        rules: The catalogue's.
+        settings: The worker's.
+        telemetry: Counts and logs what happened.
+        clock: The wall clock.
+        stages: The topology's.
+    """
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        rules: Rules,
+        settings: WorkerSettings,
+        telemetry: PipelineTelemetry,
+        *,
+        clock: Callable[[], datetime],
+        stages: Sequence[Stage] = STAGES,
+    ) -> None:
+        self.stages = tuple(stages)
+        self._brokers, self._rules, self._settings = brokers, rules, settings
+        self._telemetry, self._clock = telemetry, clock
+        self._readers = {topic: stage for stage in stages for topic in stage.reads}
+        self._owned: dict[tuple[str, int], Owned] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="partition")
+
+    @property
+    def owned(self) -> list[Owned]:
+        """Partitions that are owned now."""
+        return list(self._owned.values())
+
+    async def restore(self, assigned: set[TP]) -> dict[TP, int]:
+        """Take over what is assigned and not owned yet; let go of what is no longer.
+
+        What is owned already stays as it is. Should another worker have owned it in between, it
+        has fenced us, and the next commit says so.
+
+        Returns:
+            Where each input is to be read on from, where the state knows.
+
+        Raises:
+            WorkerFailed: The inputs of one stage are not assigned together.
+            StateUnusable, KafkaException: A changelog cannot be read.
+        """
+        wanted = self._wanted(assigned)
+        for at in [at for at in self._owned if at not in wanted]:
+            await self._let_go(at)
+        missing = [at for at in wanted if at not in self._owned]
+        stages = {stage.name: stage for stage in self.stages}
+        taken = await asyncio.gather(
+            *(self._in_thread(self._take_over, stages[name], number) for name, number in missing)
+        )
+        now = self._clock()
+        for at, one in zip(missing, taken, strict=True):
+            self._owned[at] = one
+        for one in self._owned.values():
+            one.active_at = now
+        names = [name for name, _ in self._owned]
+        self._telemetry.partitions_owned(
+            {stage.name: names.count(stage.name) for stage in self.stages}
+        )
+        return {
+            TP(topic, number): offset
+            for (_, number), one in self._owned.items()
+            for topic, offset in one.partition.offsets.items()
+        }
+
+    async def take(self, tp: TP, records: Sequence[Fetched]) -> None:
+        """Take in what was fetched of one partition; returns when all of it is durable.
+
+        Raises:
+            TakenOver, KafkaException: It may not be; the worker must not go on.
+        """
+        one = self._owned[self._readers[tp.topic].name, tp.partition]
+        async with one.lock:
+            now = one.active_at = self._clock()
+            take = one.partition.take
+            while await self._in_thread(self._work, one, lambda: take(tp.topic, records, now)):
+                pass
+
+    async def tick(self, now: datetime) -> None:
+        """Let the wall clock carry event time where nothing has come for a while.
+
+        A partition that nothing was fetched of for as long has taken in all that stands on its
+        inputs.
+        """
+        for one in self.owned:
+            quiet = one.active_at is not None and now - one.active_at >= self._rules.idle
+            if quiet and not one.lock.locked():
+                await self.tell_time(one, now)
+
+    async def tell_time(self, one: Owned, now: datetime) -> None:
+        """Tell one partition, whose inputs are taken in, the time."""
+        async with one.lock:
+            tick = one.partition.tick
+            await self._in_thread(self._work, one, lambda: tick(now, caught_up=True))
+
+    async def close(self) -> None:
+        """Let go of all partitions. What was not committed is nobody's."""
+        for at in list(self._owned):
+            await self._let_go(at)
+        self._threads.shutdown()
+
+    def _wanted(self, assigned: Iterable[TP]) -> set[tuple[str, int]]:
+        known = {(tp.topic, tp.partition) for tp in assigned}
+        wanted = {
+            (self._readers[topic].name, number) for topic, number in known if topic in self._readers
+        }
+        stages = {stage.name: stage for stage in self.stages}
+        for name, number in wanted:
+            reads = stages[name].reads
+            if any((topic, number) not in known for topic in reads):
+                message = (
+                    f"expected partition {number} of {' and '.join(reads)} on one worker; found "
+                    f"them apart. Do they have equally many partitions? `touchpoints topics check` "
+                    f"says."
+                )
+                raise WorkerFailed(message)
+        return wanted
+
+    async def _let_go(self, at: tuple[str, int]) -> None:
+        one = self._owned.pop(at)
+        async with one.lock:
+            await self._in_thread(one.changelog.close)
+
+    def _take_over(self, stage: Stage, number: int) -> Owned:
+        started = perf_counter()
+        topic = changelogs(self._brokers.application, self.stages)[stage.name]
+        changelog = Changelog(
+            self._brokers,
+            topic,
+            number,
+            commit_timeout=self._settings.commit_timeout.total_seconds(),
+        )
+        partition = StagePartition(stage, self._rules, self._settings.unpacked_states_max)
+        partition.restore(changelog.take_over())
+        self._telemetry.partition_restored(
+            stage.name, number, partition.size, perf_counter() - started
+        )
+        return Owned(stage, number, partition, changelog)
+
+    def _work(self, one: Owned, made: Callable[[], Batch | None]) -> bool:
+        """Make a batch and its consequences durable; tells whether there was one."""
+        started = perf_counter()
+        batch = made()
+        if batch is None:
+            return False
+        wrote = perf_counter()
+        one.changelog.commit(
+            batch.outputs, [(key.encode(), value) for key, value in batch.states], batch.progress
+        )
+        ended = perf_counter()
+        one.partition.commit(batch)
+        for offset, error in batch.failed:
+            self._telemetry.processing_failed(one.stage.name, offset, error)
+        for error in batch.unexpired:
+            self._telemetry.tick_failed(one.stage.name, error)
+        self._telemetry.cycle_committed(
+            appended=_tally(batch),
+            published=batch.processed,
+            processed=batch.processed,
+            now=self._clock(),
+            seconds=ended - started,
+            commit_seconds=ended - wrote,
+        )
+        self._telemetry.results_published(batch.results)
+        return True
+
+    def _in_thread(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._threads, function, *arguments)
+
+
+def _tally(batch: Batch) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for output in batch.outputs:
+        counts[output.topic] = counts.get(output.topic, 0) + 1
+    return counts

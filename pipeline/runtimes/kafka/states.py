@@ -83,7 +83,7 @@ class PartitionStates:
         for key, due_at in self._changed.items():
             state = self._unpacked.get(key)
             if state is not None:
-                packed.append((key, _DUE.pack(_number(due_at)) + self._encode(state)))
+                packed.append((key, packed_state(self._encode(state), due_at)))
             elif self._packed.get(key) is not None:
                 packed.append((key, None))
         return packed
@@ -111,6 +111,11 @@ class PartitionStates:
             else:
                 self._packed.put(key, packed, _due_in(packed))
         self._changed.clear()
+
+
+def packed_state(encoded: bytes, due_at: datetime | None) -> bytes:
+    """A state as the changelog has it: when it is due, then the state."""
+    return _DUE.pack(_number(due_at)) + encoded
 
 
 def _number(due_at: datetime | None) -> int:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +33,13 @@ STOP_MAX = 20.0
 PORTS = range(20_000, 30_000)
 """Below those that systems give to outgoing connections: a client that keeps trying to reach a
 broker that is down could be given the broker's own port, and connect to itself."""
+
+
+WATCH = """
+while kill -0 "$1" && kill -0 "$2"; do sleep 2; done 2>/dev/null
+kill -0 "$1" 2>/dev/null || { kill -9 "$2"; rm -rf "$3"; }
+"""
+"""Ends the broker, and removes its folder, where the tests were killed and could not."""
 
 
 class Missing(Exception):
@@ -119,6 +127,7 @@ class ProcessBroker(Broker):
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
         self.directory = Path(tempfile.mkdtemp(prefix=f"touchpoints-{self.kind}-"))
         self.process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._prepared = False
 
     @abstractmethod
@@ -140,6 +149,14 @@ class ProcessBroker(Broker):
                 start_new_session=True,  # Ctrl-C is for the tests, which then end it
             )
         process = self.process
+        ours = (str(os.getpid()), str(process.pid), str(self.directory))
+        self._watcher = subprocess.Popen(
+            ["sh", "-c", WATCH, "watch", *ours],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         if not answers(self.bootstrap_servers, START_MAX, lambda: process.poll() is None):
             said = (self.directory / "broker.log").read_text(errors="replace")[-2_000:]
             found = "silence" if process.poll() is None else f"exit code {process.poll()}"
@@ -160,15 +177,18 @@ class ProcessBroker(Broker):
         if self.running:
             self.resume()
             self._signal(signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_MAX)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill()
 
     def kill(self) -> None:
         if self.running:
             self._signal(signal.SIGKILL)
             self.process.wait(STOP_MAX)
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.wait(STOP_MAX)
+            self._watcher = None
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)

@@ -137,3 +137,26 @@ def test_a_broker_can_be_had_without_pytest_and_leaves_nothing(kafka, tmp_path):
     assert code == 0
     assert not answers(address, 1.0, lambda: True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broker_does_not_outlive_whoever_was_killed(kafka, tmp_path):
+    kafka.skip_on("cluster", "docker", because="it is no process of ours")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.brokers", "--kind", kafka.kind],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        address = process.stdout.readline().strip()
+        reached = answers(address, WITHIN, lambda: True)
+        process.kill()
+
+    deadline = time.monotonic() + WITHIN
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert reached
+    assert list(tmp_path.iterdir()) == []
+    assert not answers(address, 1.0, lambda: True)

@@ -8,7 +8,6 @@ The child imports nothing but Quix Streams and the standard library.
 """
 
 import subprocess
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -75,7 +74,6 @@ def windowed(frame: Any, closing: str) -> Any:
 
 
 def work(job: Job, progress: Progress) -> None:
-    warnings.simplefilter("ignore")  # of libraries that Quix Streams brings along
     from quixstreams import Application
 
     way, _, guarantee = job.variant.partition(" ")

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from schemas.controls import Control, Handover, Recall, Reroute
+from schemas.controls import Control, Handover, Reached, Recall, Reroute
 from schemas.errors import ContractViolation
 from schemas.records import Record, Touchpoint
 from schemas.topics import TOPICS
@@ -24,7 +24,7 @@ _CONTROL: Final = b'{"control":'
 """What a control record begins with, since its tag goes first; no touchpoint has such a field."""
 
 _decode_control: Final[Callable[[bytes], Control]] = msgspec.json.Decoder(
-    Handover | Recall | Reroute
+    Handover | Reached | Recall | Reroute
 ).decode
 _decode_touchpoint = msgspec.json.Decoder(Touchpoint).decode
 
@@ -43,10 +43,10 @@ def decode(value: bytes, record: type[R]) -> R:
         ) from error
 
 
-def decode_customers(value: bytes) -> Touchpoint | Control:
-    """Read what the topic `customer-touchpoints` carries. Raises as `decode` does."""
+def decode_control(value: bytes) -> Control | None:
+    """Read a control record; None where the bytes are another record's. Raises as `decode` does."""
     if not value.startswith(_CONTROL):
-        return decode_touchpoint(value)
+        return None
     try:
         return _decode_control(value)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:

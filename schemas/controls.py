@@ -1,6 +1,6 @@
-"""Control records: what stages tell each other about customers on `customer-touchpoints`.
+"""Control records: what stages tell each other, about customers and about time.
 
-Beside touchpoints, that topic carries these three. Each is harmless when repeated: a hand-over is
+Beside touchpoints, that topic carries these. Each is harmless when repeated: a hand-over is
 a union of sets, a recall and a reroute say the whole truth about one identifier, with a version.
 Between one sender and one receiver they have to keep their order; otherwise they may cross.
 """
@@ -101,3 +101,21 @@ class Handover(Control, frozen=True):
 
     giver: str
     interactions: tuple[Interaction, ...]
+
+
+class Reached(Control, frozen=True):
+    """How far event time has come in one partition of the stage before.
+
+    Goes to every partition of the stage that reads it, behind all that was sent until then. That
+    stage's time is the earliest of what all partitions before it have reached: what one of them
+    has still to send does not come late because another is ahead.
+
+    Attributes:
+        source: The number of the partition.
+        sources: How many partitions there are.
+        at: Event time that is no longer waited for.
+    """
+
+    source: int
+    sources: int
+    at: datetime

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from heapq import heappop, heappush
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ class _Kept(msgspec.Struct, gc=False):
         state: The state.
         due_at: When it is due; None for never.
         wakes_at: The time of the turn it waits for; None where it waits for none.
-        turn: That turn, the first whole second after `wakes_at`.
+        turn: That turn, the first whole second from `wakes_at` on.
     """
 
     state: Any
@@ -54,7 +55,7 @@ class MemoryStates:
         return None if kept is None else kept.state
 
     def put(self, key: str, state: Any, due_at: datetime | None) -> None:
-        """Keep the state; `due` names the key from the first whole second after `due_at` on."""
+        """Keep the state; `due` names the key from the first whole second from `due_at` on."""
         kept = self._kept.get(key)
         if kept is None:
             kept = self._kept[key] = _Kept(state)
@@ -62,7 +63,7 @@ class MemoryStates:
             kept.state = state
         kept.due_at = due_at
         if due_at is not None and (kept.wakes_at is None or due_at < kept.wakes_at):
-            self._wait(key, kept, due_at, int(due_at.timestamp()) + 1)
+            self._wait(key, kept, due_at, ceil(due_at.timestamp()))
 
     def delete(self, key: str) -> None:
         """Forget the state."""
@@ -83,7 +84,7 @@ class MemoryStates:
                 if due_at is not None and due_at <= until:
                     found.append((due_at, key))
                 elif due_at is not None:
-                    self._wait(key, kept, due_at, int(due_at.timestamp()) + 1)
+                    self._wait(key, kept, due_at, ceil(due_at.timestamp()))
         found.sort()
         for due_at, key in found[limit:]:
             self._wait(key, self._kept[key], due_at, last)

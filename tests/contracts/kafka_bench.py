@@ -1,6 +1,7 @@
 """The Kafka runtime as the contract suite drives it: the listeners' publisher, one worker.
 
-One partition a topic, so that the order of what was published is the order on every topic.
+The contract suite has one partition a topic, so that the order of what was published is the order
+on every topic.
 """
 
 import asyncio
@@ -21,8 +22,11 @@ from pipeline.runtimes.kafka import app
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.runtimes.runtime import LogRecord
 from pipeline.settings import WorkerSettings
+from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
+from pipeline.topology import Stage
 from schemas.brokers import Brokers
+from schemas.topics import TOUCHPOINTS
 from tests.brokers.broker import Broker
 from tests.brokers.topics import fresh
 from tests.builders import NO_MISSIONS
@@ -33,18 +37,26 @@ from tests.unit.runtimes.stages import COUNTING
 class KafkaRuntime:
     """A worker in this process, and the publisher of the listeners before it."""
 
-    def __init__(self, brokers: Brokers, clock: Clock, registry: CollectorRegistry) -> None:
-        self._brokers = brokers
+    def __init__(
+        self,
+        brokers: Brokers,
+        clock: Clock,
+        registry: CollectorRegistry,
+        rules: Rules = NO_MISSIONS,
+        stages: Sequence[Stage] = COUNTING,
+    ) -> None:
+        self._brokers, self._stages = brokers, stages
+        self._partitions = brokers.partitions or 1
         self._clock = clock
         self._settings = WorkerSettings.model_validate({"session_timeout": "10s"})
         self._publisher = KafkaPublisher(self._brokers)
         self._ownership = Ownership(
             self._brokers,
-            msgspec.structs.replace(NO_MISSIONS, idle=timedelta(0), out_of_order=timedelta(0)),
+            msgspec.structs.replace(rules, idle=timedelta(0), out_of_order=timedelta(0)),
             self._settings,
             PipelineTelemetry(registry),
             clock=clock,
-            stages=COUNTING,
+            stages=stages,
         )
         self._stack = AsyncExitStack()
         self._stopped = False
@@ -55,7 +67,8 @@ class KafkaRuntime:
             self._brokers, self._settings, self._ownership, clock=self._clock, fail=self._fail
         )
         await self._stack.enter_async_context(app.running(made, self._ownership))
-        await self._until(lambda: len(self._ownership.owned) == len(COUNTING))
+        wanted = len(self._stages) * self._partitions
+        await self._until(lambda: len(self._ownership.owned) == wanted)
 
     async def stop(self) -> None:
         self._stopped = True
@@ -77,14 +90,34 @@ class KafkaRuntime:
             raise Unavailable(error.retry_after, error.reason) from error
 
     async def advance(self, now: datetime) -> None:
-        """Wait until all is taken in, stage by stage, then tell each the time."""
+        """Wait until all is taken in by every stage, then tell each the time."""
+        await self._all_taken_in()
         self._clock.now = now
-        for stage in COUNTING:
-            one = next(one for one in self._ownership.owned if one.stage is stage)
-            (topic,) = stage.reads
-            end = await asyncio.to_thread(self.latest_offset, topic)
-            await self._until(lambda: one.partition.offsets.get(topic, 0) > end)  # noqa: B023
+        for one in self._ownership.owned:
             await self._ownership.tell_time(one, now)
+        await self._all_taken_in()  # they have told each other
+
+    async def _all_taken_in(self) -> None:
+        still = 0
+        async with asyncio.timeout(60):
+            while still < 3:  # what one partition sends another may yet be on its way
+                still = still + 1 if await asyncio.to_thread(self._caught_up) else 0
+                assert self.failure is None, self.failure
+                await asyncio.sleep(0.1)
+
+    def _caught_up(self) -> bool:
+        """Whether nothing is left to read but, on what stages write, a transaction's marker."""
+        reader = self._reader()
+        try:
+            for one in self._ownership.owned:
+                for topic in one.stage.reads:
+                    _, end = reader.get_watermark_offsets(TopicPartition(topic, one.number), 10)
+                    markers = 0 if topic == TOUCHPOINTS else 1
+                    if one.partition.offsets.get(topic, 0) < end - markers:
+                        return False
+            return True
+        finally:
+            reader.close()
 
     async def ready(self) -> None:
         await self._publisher.ready()
@@ -95,14 +128,16 @@ class KafkaRuntime:
     def read(self, topic: str, from_offset: int, limit: int) -> list[LogRecord]:
         reader = self._reader()
         try:
-            reader.assign([TopicPartition(topic, 0, from_offset)])
+            reader.assign([TopicPartition(topic, n, from_offset) for n in range(self._partitions)])
             found: list[LogRecord] = []
-            while len(found) < limit:
+            ended = 0
+            while len(found) < limit and ended < self._partitions:
                 for record in reader.consume(limit - len(found), 0.2):
-                    if record.error() is not None:
+                    if record.error() is None:
+                        found.append(_as_log_record(record))
+                    else:
                         assert record.error().code() == KafkaError._PARTITION_EOF
-                        return found
-                    found.append(_as_log_record(record))
+                        ended += 1
             return found
         finally:
             reader.close()

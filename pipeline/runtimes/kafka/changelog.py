@@ -43,12 +43,13 @@ class Progress(msgspec.Struct, array_like=True):
 
 
 class Output(NamedTuple):
-    """A record to publish; the topic's own partitioning decides where."""
+    """A record to publish; where no partition is named, the key decides."""
 
     topic: str
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]] | None = None
+    partition: int | None = None
 
 
 class Restored(NamedTuple):
@@ -176,8 +177,11 @@ class Changelog:
         producer = self._producer
         try:
             producer.begin_transaction()
-            for topic, key, value, headers in outputs:
-                self._produce(topic, value, key, headers=headers)
+            for topic, key, value, headers, partition in outputs:
+                if partition is None:
+                    self._produce(topic, value, key, headers=headers)
+                else:
+                    self._produce(topic, value, key, partition=partition)
             for key, state in states:
                 self._produce(self.topic, state, key, partition=self.partition)
             self._produce(
@@ -201,6 +205,10 @@ class Changelog:
                 self._producer.poll(0.05)
             else:
                 return
+
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has. Raises KafkaException where the brokers do not say."""
+        return len(self._producer.list_topics(topic, self._timeout).topics[topic].partitions)
 
     def close(self) -> None:
         """Let go. What was not committed is aborted by the next owner's fencing."""

@@ -15,7 +15,7 @@ from faust.types import TP
 
 from pipeline.runtimes.errors import WorkerFailed
 from pipeline.runtimes.kafka.changelog import Changelog
-from pipeline.runtimes.kafka.partition import Batch, Fetched, StagePartition
+from pipeline.runtimes.kafka.partition import Batch, Fetched, StagePartition, Telling
 from pipeline.runtimes.kafka.topics import changelogs
 from pipeline.settings import WorkerSettings
 from pipeline.stitching.rules import Rules
@@ -69,6 +69,7 @@ class Ownership:
         self._brokers, self._rules, self._settings = brokers, rules, settings
         self._telemetry, self._clock = telemetry, clock
         self._readers = {topic: stage for stage in stages for topic in stage.reads}
+        self._written = {topic for stage in stages for topic in stage.writes}
         self._owned: dict[tuple[str, int], Owned] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="partition")
 
@@ -180,12 +181,31 @@ class Ownership:
             number,
             commit_timeout=self._settings.commit_timeout.total_seconds(),
         )
-        partition = StagePartition(stage, self._rules, self._settings.unpacked_states_max)
-        partition.restore(changelog.take_over())
+        restored = changelog.take_over()
+        partition = StagePartition(
+            stage,
+            self._rules,
+            self._settings.unpacked_states_max,
+            telling=self._telling(stage, number, changelog),
+            follows=stage.reads[0] in self._written,
+        )
+        partition.restore(restored)
         self._telemetry.partition_restored(
             stage.name, number, partition.size, perf_counter() - started
         )
         return Owned(stage, number, partition, changelog)
+
+    def _telling(self, stage: Stage, number: int, changelog: Changelog) -> Telling | None:
+        """To whom this partition tells how far event time is: the stages behind its own."""
+        behind = [
+            other.reads[0]
+            for other in self.stages
+            if other is not stage and other.reads[0] in stage.writes
+        ]
+        if not behind:
+            return None
+        topics = {topic: changelog.partitions_of(topic) for topic in behind}
+        return Telling(number, changelog.partitions_of(stage.reads[0]), topics)
 
     def _work(self, one: Owned, made: Callable[[], Batch | None]) -> bool:
         """Make a batch and its consequences durable; tells whether there was one."""

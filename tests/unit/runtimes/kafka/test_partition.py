@@ -10,11 +10,14 @@ from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.kafka.changelog import FORMAT, Progress, Restored
 from pipeline.runtimes.kafka.partition import (
     FAILURES_IN_A_ROW_MAX,
+    TIME_KEY,
     VERSION_HEADER,
     Batch,
     StagePartition,
+    Telling,
 )
 from schemas import codec
+from schemas.controls import Reached
 from schemas.records import DeadLetter, Session
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, SESSIONS, TOUCHPOINTS
 from tests.builders import NO_MISSIONS
@@ -259,6 +262,85 @@ def test_one_state_that_time_cannot_move_keeps_no_other_from_closing() -> None:
     assert batch is not None
     assert counts([batch]) == [1]
     assert [str(error) for error in batch.unexpired] == ["cannot be closed"]
+
+
+def reached(offset: int, source: int, minutes: float, sources: int = 2) -> Record:
+    told = Reached(source=source, sources=sources, at=NOON + timedelta(minutes=minutes))
+    return Record(offset, TIME_KEY, codec.encode(told))
+
+
+def following() -> StagePartition:
+    return StagePartition(STITCH, NO_MISSIONS, 100, follows=True)
+
+
+def test_a_stage_behind_others_goes_by_the_slowest_partition_before_it() -> None:
+    partition = following()
+    taken(partition, record(0), reached(1, source=0, minutes=50))
+    assert partition.watermark is None  # the other has not said anything
+
+    batches = taken(partition, reached(2, source=1, minutes=20), reached(3, source=1, minutes=31))
+
+    assert partition.watermark == NOON + timedelta(minutes=31)
+    assert counts(batches) == [1]
+    assert batches[-1].states == [("a", None)]
+
+
+def test_what_a_slow_partition_still_sends_is_not_late_behind_a_fast_one() -> None:
+    partition = following()
+
+    taken(partition, reached(0, source=0, minutes=3 * 24 * 60), reached(1, source=1, minutes=0))
+
+    assert counts(taken(partition, record(2))) == [1]
+    assert partition.watermark == NOON
+
+
+def test_what_partitions_told_is_known_after_a_restart() -> None:
+    first = taken(following(), record(0), reached(1, source=0, minutes=50))
+    again = following()
+    again.restore(restored(first))
+
+    taken(again, reached(2, source=1, minutes=40))
+
+    assert again.watermark == NOON + timedelta(minutes=40)
+
+
+def telling() -> StagePartition:
+    behind = Telling(number=1, sources=4, topics={CUSTOMER_TOUCHPOINTS: 3})
+    return StagePartition(IDENTIFY, NO_MISSIONS, 100, telling=behind)
+
+
+def times_told(batch: Batch) -> list[tuple[int | None, Reached]]:
+    controls = [(one.partition, codec.decode_control(one.value)) for one in batch.outputs]
+    return [(number, told) for number, told in controls if isinstance(told, Reached)]
+
+
+def test_a_batch_ends_with_how_far_event_time_is_for_every_partition_behind() -> None:
+    partition = telling()
+
+    (batch,) = taken(partition, *(keyed(number) for number in range(64)), topic=TOUCHPOINTS)
+
+    assert partition.watermark is not None
+    told = Reached(source=1, sources=4, at=partition.watermark)
+    assert times_told(batch) == [(0, told), (1, told), (2, told)]
+    assert [one.partition for one in batch.outputs[-3:]] == [0, 1, 2]
+
+
+def test_time_that_has_hardly_moved_is_not_told_again() -> None:
+    partition = telling()
+    taken(partition, *(keyed(number) for number in range(64)), topic=TOUCHPOINTS)
+
+    (batch,) = taken(partition, keyed(64), topic=TOUCHPOINTS)
+
+    assert times_told(batch) == []
+
+
+def test_a_partition_without_touchpoints_tells_the_wall_clock() -> None:
+    partition = telling()
+
+    batch = partition.tick(NOON, caught_up=True)
+
+    assert batch is not None
+    assert [told.at for _, told in times_told(batch)] == [NOON - timedelta(minutes=2)] * 3
 
 
 def test_progress_names_its_format() -> None:

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.workers [--bootstrap-servers HOST:PORT] [--quick] [PART …]
 
 Parts: `pipeline` (one worker, more customers), `two` (one worker and two), `restore` (a changelog
-of a million keys), `latency` (from a listener's post to the verdict on the topic). Without an
-address the tests' own broker is started. CPU seconds are those of the workers, user and system.
+of a million keys), `latency` (from a listener's post to the verdict on the topic), `rolling` (the
+same while two workers are restarted). Without an address the tests' own broker is started. CPU
+seconds are those of the workers, user and system.
 """
 
 import argparse
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Broker, bool], None]] = {
     "two": pipeline.two_workers,
     "restore": restore.million_keys,
     "latency": latency.post_to_verdict,
+    "rolling": latency.rolling_restart,
 }
 
 

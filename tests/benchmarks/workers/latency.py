@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas.topics import VERDICTS
 from tests.benchmarks.load.measuring import traffic
 from tests.benchmarks.load.serving import at
-from tests.benchmarks.workers.processes import PARTITIONS, until_done, workers
+from tests.benchmarks.workers.processes import PARTITIONS, starting, until_done, workers
 from tests.brokers.broker import Broker
 from tests.brokers.topics import fresh
 from tests.integration.serving import Listen
@@ -34,6 +34,32 @@ def post_to_verdict(broker: Broker, quick: bool) -> None:
         ):
             until_done(brokers, pids, 0)
             _at(rate, listen, brokers.librdkafka(), int(rate * (4 if quick else 20)))
+
+
+def rolling_restart(broker: Broker, quick: bool) -> None:
+    """Two workers are stopped and started again, one after the other, under an easy load."""
+    brokers = fresh(broker, partitions=PARTITIONS)
+    pause = 8.0 if quick else 20.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        starting(brokers) as start,
+        Listen(Path(folder) / "spool", brokers.bootstrap_servers) as listen,
+    ):
+        running = [start(), start()]
+        until_done(brokers, [one.pid for one in running], 0)
+
+        def roll() -> None:
+            for one in running:
+                time.sleep(pause)
+                one.terminate()
+                one.wait(60)
+                start()
+
+        rolling = threading.Thread(target=roll, daemon=True)
+        rolling.start()
+        print("two workers restarted one after the other:", end=" ")
+        _at(RATES[0], listen, brokers.librdkafka(), int(RATES[0] * 3 * pause))
+        rolling.join(60)
 
 
 def _at(rate: float, listen: Listen, client: dict[str, object], count: int) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,13 @@ def fill(brokers: Brokers, lines: Iterable[bytes]) -> int:
 @contextmanager
 def workers(brokers: Brokers, count: int) -> Iterator[list[int]]:
     """So many `touchpoints work`; their process ids."""
+    with starting(brokers) as start:
+        yield [start().pid for _ in range(count)]
+
+
+@contextmanager
+def starting(brokers: Brokers) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
+    """Starts `touchpoints work`, as often as it is called; all that still run end with it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "settings.toml")
         file.write_text(
@@ -59,12 +66,15 @@ def workers(brokers: Brokers, count: int) -> Iterator[list[int]]:
             f'application = "{brokers.application}"\n'
         )
         command = [sys.executable, "-m", "pipeline.cli.main", "work", "--settings", str(file)]
+        running: list[subprocess.Popen[bytes]] = []
         with Path(folder, "said").open("wb") as said:
-            running = [
-                subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said) for _ in range(count)
-            ]
+
+            def start() -> "subprocess.Popen[bytes]":
+                running.append(subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said))
+                return running[-1]
+
             try:
-                yield [one.pid for one in running]
+                yield start
             finally:
                 for one in running:
                     one.terminate()

@@ -139,7 +139,7 @@ class KafkaPublisher:
             for topic, key, value in records:
                 produce(topic, value, key, on_delivery=report)
         except (BufferError, KafkaException) as error:
-            self._give_up(link, str(error))
+            self._give_up(link, told(link.trouble) if link.trouble else str(error))
         if self._watch is None:
             self._look_later()
         return publication.future
@@ -229,7 +229,7 @@ class KafkaPublisher:
             except (KafkaException, RuntimeError) as error:  # RuntimeError: closed by now
                 hopeless = link.down or link.foreign or link is not self._link
                 if hopeless or link.loop.time() > deadline:
-                    reason = told(link.trouble) if link.trouble else "no broker answers"
+                    reason = told(link.trouble) if link.trouble else "nothing came back"
                     raise Unavailable(retry_after=RETRY_KAFKA, reason=reason) from error
 
     def _new_link(self) -> Link:

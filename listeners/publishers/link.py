@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from listeners.publishers.publisher import Outgoing
 
@@ -29,7 +29,8 @@ _TOLD: Final[dict[int, str]] = {
     KafkaError._SSL: "TLS cannot be agreed on: check security_protocol and ssl_ca_file",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "the account may not write: it needs Write and Describe",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
-        "the account may not write with idempotence: brokers before 3.0 want IdempotentWrite"
+        "the account may not write: it needs Write and Describe, and before Kafka 2.8 "
+        "IdempotentWrite on the cluster"
     ),
     KafkaError._UNKNOWN_TOPIC: "the brokers have no such topic",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "the brokers have no such topic",
@@ -37,7 +38,12 @@ _TOLD: Final[dict[int, str]] = {
     KafkaError._ALL_BROKERS_DOWN: "no broker answers",
 }
 _FOREIGN: Final = frozenset(
-    {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
+    {
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._SSL,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
 )
 """Errors of brokers that are there and will not have us."""
 
@@ -142,7 +148,7 @@ class Link:
         self.trouble: KafkaError | None = None
         self.down = False
         self._owner = owner
-        self._closing = False
+        self._closing = threading.Event()
         self.producer = connect(settings | {"error_cb": self._on_error, "logger": _Quiet()})
         self.thread = threading.Thread(target=self._run, name="kafka-reports", daemon=True)
         self.thread.start()
@@ -154,12 +160,17 @@ class Link:
 
     def close(self) -> None:
         """Throw away what waits, and do not wait for what is on its way. Call it once."""
-        self.producer.purge(blocking=False)
-        self._closing = True
+        with suppress(KafkaException):  # one that is of no use any more sends nothing anyway
+            self.producer.purge(blocking=False)
+        self._closing.set()
 
     def _run(self) -> None:
-        while not self._closing:
-            self.producer.poll(POLL)
+        while not self._closing.is_set():
+            try:
+                self.producer.poll(POLL)
+            except KafkaException as error:  # so a fatal one comes, each time, and nowhere else
+                self._lose(error.args[0], fatal=True)
+                self._closing.wait()
             if self.finished:
                 finished, self.finished = self.finished, []
                 self._tell(partial(self._owner.concluded, self, finished))
@@ -167,13 +178,16 @@ class Link:
 
     def _on_error(self, error: KafkaError) -> None:
         log.debug("%s", error.str())
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+        if error.fatal() or error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._lose(error, fatal=error.fatal())
+        else:
             self.trouble = error
-            if not error.fatal():
-                return
+
+    def _lose(self, error: KafkaError, *, fatal: bool) -> None:
         self.down = True
-        reason = told(self.trouble or error)
-        self._tell(partial(self._owner.lost, self, reason, fatal=error.fatal()))
+        if fatal:
+            self.trouble = error
+        self._tell(partial(self._owner.lost, self, told(self.trouble or error), fatal=fatal))
 
     def _tell(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop has ended, and nobody waits any more

@@ -80,6 +80,15 @@ class FakeProducer:
         """Something about the connections, not about a record."""
         self._events.put(partial(self.settings["error_cb"], KafkaError(code, text, fatal)))
 
+    def die(self, code: int) -> None:
+        """From now on it is of no use, as librdkafka says it: by what `poll` raises."""
+
+        def fatal() -> None:
+            self.die(code)
+            raise KafkaException(KafkaError(code, "no use", True))
+
+        self._events.put(fatal)
+
     def poll(self, timeout: float) -> int:
         try:
             self._events.get(timeout=min(timeout, 0.01))()

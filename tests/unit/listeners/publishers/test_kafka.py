@@ -157,6 +157,19 @@ async def test_a_producer_that_is_of_no_use_any_more_is_replaced():
         assert [one.purged for one in brokers.producers] == [True, False]
 
 
+async def test_a_producer_that_dies_while_somebody_waits_says_why_and_is_replaced():
+    async with publishing() as (publisher, brokers):
+        task = await handed(publisher, "1")
+        brokers.now.die(KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+        with pytest.raises(Unavailable, match="Write and Describe"):
+            await asyncio.wait_for(task, 10)
+        task = await handed(publisher, "2")
+        brokers.now.confirm()
+        await task
+
+        assert [one.confirmed for one in brokers.producers] == [[], [b"2"]]
+
+
 async def test_a_record_that_fails_takes_back_what_came_after_it():
     async with publishing() as (publisher, brokers):
         first, second = await handed(publisher, "1"), await handed(publisher, "2")

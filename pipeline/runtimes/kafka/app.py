@@ -4,6 +4,7 @@ Faust starts and stops, belongs to the consumer group, fetches, pauses and commi
 means and where state is kept is `worker`'s and `partition`'s affair.
 """
 
+import asyncio
 import logging
 import ssl
 import tempfile
@@ -90,8 +91,10 @@ async def running(app: faust.App, ownership: Ownership) -> AsyncIterator[None]:
 def _add_agent(
     app: faust.App, name: str, topics: tuple[str, ...], ownership: Ownership, fail: Fail
 ) -> None:
-    async def work(batches: Any) -> None:
-        async for event in batches.events():
+    async def lane(events: "asyncio.Queue[Any]") -> None:
+        """One partition's batches, one after the other: acknowledged in order, once durable."""
+        while True:
+            event = await events.get()
             try:
                 await ownership.take(event.message.tp, event.value)
             except Exception as error:
@@ -100,8 +103,20 @@ def _add_agent(
                 consumer.broken = True
                 fail(error)
                 raise
+            event.ack()
 
-    # One at a time, acknowledged in order: Faust may commit past what is acknowledged out of it.
+    async def work(batches: Any) -> None:
+        lanes: dict[TP, asyncio.Queue[Any]] = {}
+        async with asyncio.TaskGroup() as group:
+            async for event in batches.noack().events():
+                tp = event.message.tp
+                if tp not in lanes:
+                    lanes[tp] = asyncio.Queue(maxsize=1)
+                    group.create_task(lane(lanes[tp]))
+                await lanes[tp].put(event)
+
+    # Faust may commit past what is acknowledged out of order, but looks at each partition alone: so
+    # while one waits for its commit, another computes.
     app.agent(app.topic(*topics, schema=AsFetched()), name=name, concurrency=1)(work)
 
 

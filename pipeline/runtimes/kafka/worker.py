@@ -117,10 +117,14 @@ class Ownership:
     async def take(self, tp: TP, records: Sequence[Fetched]) -> None:
         """Take in what was fetched of one partition; returns when all of it is durable.
 
+        What was fetched of a partition that has gone to another worker since is that one's.
+
         Raises:
             TakenOver, KafkaException: It may not be; the worker must not go on.
         """
-        one = self._owned[self._readers[tp.topic].name, tp.partition]
+        one = self._owned.get((self._readers[tp.topic].name, tp.partition))
+        if one is None:
+            return
         async with one.lock:
             now = one.active_at = self._clock()
             take = one.partition.take

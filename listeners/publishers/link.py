@@ -7,12 +7,13 @@ beginning of what it was handed, without a gap. When to give it up is left to `k
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from listeners.publishers.publisher import Outgoing
 
@@ -159,11 +160,16 @@ class Link:
 
     def _run(self) -> None:
         while not self._closing:
-            self.producer.poll(POLL)
+            try:
+                self.producer.poll(POLL)
+            except KafkaException as error:  # fatal, and told by the callback or only so
+                self._on_error(error.args[0])
+                time.sleep(POLL)  # until the owner has given this link up
             if self.finished:
                 finished, self.finished = self.finished, []
                 self._tell(partial(self._owner.concluded, self, finished))
-        self.producer.close()
+        with suppress(KafkaException):  # what was fatal is told again, and is known
+            self.producer.close()
 
     def _on_error(self, error: KafkaError) -> None:
         log.debug("%s", error.str())

@@ -102,7 +102,7 @@ def embedded(
         CatalogueInvalid: Names every problem of the catalogue.
     """
     rules = files.load(catalogue)
-    registry = _registry()
+    registry = new_registry()
     telemetry = Telemetry(registry)
 
     def unavailable(retry_after: timedelta, reason: str) -> Unavailable:
@@ -156,7 +156,7 @@ def listening(
     from listeners.publishers.spool import Spool
     from listeners.publishers.spooling import SpoolingPublisher
 
-    registry = _registry()
+    registry = new_registry()
     telemetry = Telemetry(registry)
     spool_telemetry = SpoolTelemetry(registry)
     kafka = KafkaPublisher(brokers, patience=settings.kafka_patience)
@@ -174,7 +174,7 @@ def listening(
     )
 
 
-def _registry() -> CollectorRegistry:
+def new_registry() -> CollectorRegistry:
     """A registry that knows the process."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

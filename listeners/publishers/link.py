@@ -174,7 +174,8 @@ class Link:
             if self.finished:
                 finished, self.finished = self.finished, []
                 self._tell(partial(self._owner.concluded, self, finished))
-        self.producer.close()
+        with suppress(KafkaException):  # what was fatal is told again, and is known
+            self.producer.close()
 
     def _on_error(self, error: KafkaError) -> None:
         log.debug("%s", error.str())

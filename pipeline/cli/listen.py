@@ -13,6 +13,7 @@ from pipeline import settings as pipeline_settings
 from pipeline.cli.options import (
     Misuse,
     Subparsers,
+    add_console_host,
     add_data,
     add_kafka,
     add_port,
@@ -50,6 +51,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
     )
+    add_console_host(parser)
     parser.add_argument(
         "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
     )
@@ -110,7 +112,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         operations = await serve_on(
             stack,
             console.without_pipeline(doors.registry, deliverable),
-            "127.0.0.1",
+            arguments.console_host,
             arguments.console_port,
             "--console-port",
             chosen,

@@ -115,6 +115,20 @@ def add_port(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_console_host(parser: argparse.ArgumentParser) -> None:
+    """`--console-host HOST`, read as `arguments.console_host`.
+
+    Not for `up`: its operations port has the console, and is for people of the same machine.
+    """
+    parser.add_argument(
+        "--console-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="the operations port's address, for a Prometheus elsewhere; only metrics and health "
+        "are there, and no login (default: 127.0.0.1)",
+    )
+
+
 def port(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     number = int(text) if text.isdecimal() else -1

@@ -8,13 +8,12 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Final, NoReturn
 
-from prometheus_client import CollectorRegistry
-
 from listeners import settings as listeners_settings
 from pipeline import bootstrap, settings
 from pipeline.cli.options import (
     Subparsers,
     add_catalogue,
+    add_console_host,
     add_kafka,
     add_settings,
     command,
@@ -52,6 +51,7 @@ def add(subparsers: Subparsers) -> None:
         default=0,
         help="the operations port: metrics and health (default: 0, a free one, which is printed)",
     )
+    add_console_host(parser)
     add_catalogue(parser)
     parser.set_defaults(run=run)
 
@@ -75,7 +75,7 @@ async def serve(arguments: argparse.Namespace) -> int:
 
     chosen = settings.load(arguments.settings, arguments.bootstrap_servers)
     brokers = named(chosen.kafka)
-    registry = CollectorRegistry()
+    registry = bootstrap.new_registry()
     ownership = bootstrap.worker(arguments.catalogue, chosen, brokers, registry)
     await asyncio.to_thread(administering.verify, brokers)
     stopped = stop_signals()
@@ -88,10 +88,11 @@ async def serve(arguments: argparse.Namespace) -> int:
         operations = await serve_on(
             stack,
             console.without_pipeline(registry, working),
-            "127.0.0.1",
+            arguments.console_host,
             arguments.console_port,
             "--console-port",
-            listeners_settings.ListenerSettings(),
+            # The defaults alone: what stands in the environment is only half of a settings file.
+            listeners_settings.ListenerSettings.model_construct(),
         )
         await stack.enter_async_context(app.running(made, ownership))
         print(f"touchpoints: working on {brokers.bootstrap_servers}, operations on {operations}")

@@ -69,6 +69,7 @@ class ApacheKafka(ProcessBroker):
         port: Of the plain listener; 0 chooses a free one.
         listeners: More doors.
         properties: More of `server.properties`; these win.
+        accounts: Passwords by user, kept for SCRAM-SHA-512.
     """
 
     kind = "apache-kafka"
@@ -81,10 +82,12 @@ class ApacheKafka(ProcessBroker):
         *,
         listeners: Sequence[Listener] = (),
         properties: Mapping[str, str] | None = None,
+        accounts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(port)
         self._listeners = listeners
         self._properties = properties or {}
+        self._users = accounts or {}
         self._command: list[str] = []
 
     def prepare(self) -> Sequence[str]:
@@ -93,7 +96,7 @@ class ApacheKafka(ProcessBroker):
             classpath = ("-cp", f"{fetched()}{os.sep}*")
             settings = self.directory / "server.properties"
             settings.write_text(self._settings())
-            _format([java, *QUICK, *classpath], settings)
+            _format([java, *QUICK, *classpath], settings, self._users)
             self._command = [java, *self.flags, *classpath, "kafka.Kafka", str(settings)]
         return self._command
 
@@ -183,9 +186,11 @@ def fetched() -> Path:
     return folder
 
 
-def _format(java: Sequence[str], settings: Path) -> None:
+def _format(java: Sequence[str], settings: Path, accounts: Mapping[str, str]) -> None:
     cluster = urlsafe_b64encode(os.urandom(16)).decode().rstrip("=").replace("-", "A")
     command = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster]
+    for name, password in accounts.items():
+        command += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
     try:
         _run([*java, *command, "-c", str(settings)], 60.0)
     except Missing as error:  # it is here, so what is wrong are the properties

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ START_MAX = 60.0
 SOON = 10.0
 """Seconds within which results have to come. The promise is 2; tests allow for a busy machine."""
 
-_LISTENING = re.compile(r"listening on (http://\S+), operations on (http://\S+)")
+_STARTED = re.compile(r"(?:listening|working) on (\S+), operations on (http://\S+)")
 
 
 class Answer(NamedTuple):
@@ -54,13 +54,16 @@ def environment() -> dict[str, str]:
 
 
 def touchpoints(
-    *arguments: object, timeout: float = 120, preexec: Callable[[], None] | None = None
+    *arguments: object,
+    timeout: float = 120,
+    preexec: Callable[[], None] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command to its end."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=ROOT,
-        env=environment(),
+        env=environment() | dict(variables or {}),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -76,6 +79,7 @@ class Up:
         url: Where touchpoints are sent, once started.
         operations: The operations port's address.
         said: Standard error, a file.
+        variables: More of the environment, if set before it starts.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Up:
         self.data = data
         self.said = data.parent / f"{data.name}.stderr"
         self.url = self.operations = ""
+        self.variables: dict[str, str] = {}
         self._command = [*before, "up", "--data", str(data), "--catalogue", str(catalogue)]
         self._command += ["--port", "0", "--console-port", "0", *map(str, arguments)]
         self._preexec = preexec
@@ -107,7 +112,7 @@ class Up:
             self.process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env=environment(),
+                env=environment() | self.variables,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -116,7 +121,7 @@ class Up:
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], START_MAX)
         line = self.process.stdout.readline() if ready else ""
-        match = _LISTENING.search(line)
+        match = _STARTED.search(line)
         if match is None:
             self.kill()
             message = f"expected it to listen; found {line!r} and {self.said.read_text()}"
@@ -186,6 +191,14 @@ class Listen(Up):
         text = fetch(f"{self.operations}/metrics").body.decode()
         found = re.search(rf"^touchpoints_{re.escape(name)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+
+class Work(Up):
+    """`touchpoints work` on the brokers of a settings file; otherwise as `Up`."""
+
+    def __init__(self, settings: Path) -> None:
+        super().__init__(settings)
+        self._command = [*COMMAND, "work", "--settings", str(settings), "--catalogue", str(SEEDS)]
 
 
 def fetch(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:

@@ -1,6 +1,7 @@
 """`touchpoints listen` as a process, with brokers that are not there: no broker is needed here."""
 
 import sys
+from urllib.error import URLError
 
 import pytest
 
@@ -143,3 +144,14 @@ async def test_a_failed_fsync_of_the_spool_ends_the_process_with_its_message(tmp
         "kept. Check the disk, then start again."
     )
     assert await ids_in_spool(tmp_path / "data") == ["t-1"]
+
+
+def test_the_operations_port_binds_where_it_is_told_and_nowhere_else(tmp_path):
+    given = ["--console-host", "127.0.0.2"]
+    with Listen(tmp_path / "data", NOWHERE, arguments=given) as listen:
+        metrics = fetch(f"{listen.operations}/metrics").status
+        with pytest.raises(URLError, match="refused"):
+            fetch(f"{listen.operations.replace('127.0.0.2', '127.0.0.1')}/metrics")
+
+    assert listen.operations.startswith("http://127.0.0.2:")
+    assert metrics == 200

@@ -169,3 +169,20 @@ def test_topics_show_as_json_can_be_read_by_a_program(capsys):
 def test_topics_check_has_nothing_to_say_against_the_embedded_log(capsys):
     assert command_line.main(["topics", "check"]) == 0
     assert capsys.readouterr().out.startswith("fine: ")
+
+
+@pytest.mark.parametrize("command", ["work", "listen"])
+def test_only_metrics_and_health_may_be_opened_to_others(command, capsys):
+    with pytest.raises(SystemExit):
+        command_line.main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+
+    assert "--console-host HOST" in said
+    assert "only metrics and health are there" in said
+
+
+def test_the_console_of_up_stays_on_loopback(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["up", "--console-host", "0.0.0.0"])
+
+    assert ended.value.code == 2

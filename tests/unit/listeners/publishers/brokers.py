@@ -77,8 +77,15 @@ class FakeProducer:
         self._events.put(partial(report, KafkaError(code), Report((topic, value))))
 
     def say(self, code: int, text: str = "", *, fatal: bool = False) -> None:
-        """Something about the connections, not about a record."""
-        self._events.put(partial(self.settings["error_cb"], KafkaError(code, text, fatal)))
+        """Something about the connections, not about a record; `poll` raises what is fatal."""
+        error = KafkaError(code, text, fatal)
+
+        def said() -> None:
+            self.settings["error_cb"](error)
+            if fatal:
+                raise KafkaException(error)
+
+        self._events.put(said)
 
     def die(self, code: int) -> None:
         """From now on it is of no use, as librdkafka says it: by what `poll` raises."""

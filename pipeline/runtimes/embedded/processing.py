@@ -13,9 +13,9 @@ from itertools import islice
 from time import perf_counter
 from typing import Final
 
-from pipeline.runtimes.embedded.failures import dead_letter
 from pipeline.runtimes.embedded.log import Log, chunks_from, milliseconds, moment
 from pipeline.runtimes.embedded.store import Store
+from pipeline.runtimes.failures import dead_letter
 from pipeline.runtimes.runtime import Engine, Outgoing
 from pipeline.stitching.change import Message
 from pipeline.telemetry import PipelineTelemetry

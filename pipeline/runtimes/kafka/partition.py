@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from pipeline.runtimes.embedded.failures import dead_letter
 from pipeline.runtimes.engine import DUE_MAX
 from pipeline.runtimes.errors import ProcessingHalted
+from pipeline.runtimes.failures import dead_letter
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
 from pipeline.runtimes.kafka.states import PartitionStates
 from pipeline.stitching import keys

@@ -141,7 +141,7 @@ def test_topics_listener_worker_and_reader_do_with_the_documents_acls(
     assert answers == [200] * len(items)
     assert spooled == 0
     assert {one["id"] for one in verdicts} <= {one["id"] for one in items}
-    assert sessions[0]["channel"] == "app"
+    assert sessions[0]["channel"] in {item["channel"] for item in items}
     assert running is None
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
 
@@ -163,6 +163,20 @@ def test_nobody_may_do_more(secured, created):
     assert refused(reader, DEAD_LETTERS, f"{READER}-2") == denied
     assert refused(reader, SESSIONS, "touchpoints") == KafkaError.GROUP_AUTHORIZATION_FAILED
     assert refused(listener, TOUCHPOINTS, "x") in (denied, KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+
+def test_a_reader_tails_results_and_is_told_what_it_may_not_read(secured, settings, created):
+    path, variables = settings(READER)
+    tail = ["--settings", path, "--from-start", "--timeout", "0"]
+
+    results = touchpoints("tail", VERDICTS, *tail, variables=variables)
+    sent = touchpoints("tail", TOUCHPOINTS, *tail, variables=variables)
+
+    assert created.returncode == 0, created.stderr
+    assert results.returncode == 0, results.stderr
+    assert (sent.returncode, sent.stdout) == (1, "")
+    assert "no right to read it" in sent.stderr
+    assert "Traceback" not in sent.stderr
 
 
 def test_plain_works_as_well_and_so_does_a_client_certificate(tmp_path, secured, settings):

@@ -50,7 +50,12 @@ class TopicReader:
         found = self._consumer.list_topics(topic, timeout=ANSWER_MAX).topics[topic]
         if found.error is not None or not found.partitions:
             self._consumer.close()
-            problem = f"{topic}: expected a topic; found none of that name"
+            denied = (
+                found.error is not None
+                and found.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+            )
+            what = "no right to read it (the ACL Read)" if denied else "none of that name"
+            problem = f"{topic}: expected a topic; found {what}"
             raise TopicsUnfit(servers=brokers.bootstrap_servers, problems=[problem])
         start = OFFSET_BEGINNING if from_start else OFFSET_END
         self._unread = set(found.partitions)

@@ -4,7 +4,7 @@ No Kafka here: who fetches and who commits is `worker`'s affair. What one batch 
 whole where any of it fails, and done again without the record to blame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -21,8 +21,8 @@ from pipeline.stitching.clock import Watermark
 from pipeline.stitching.rules import Rules
 from pipeline.topology import Stage
 from schemas import codec
-from schemas.records import Link, Touchpoint
-from schemas.topics import DEAD_LETTERS, LINKS, TOUCHPOINTS
+from schemas.records import Link, Touchpoint, Votes
+from schemas.topics import DEAD_LETTERS, LINKS, TOUCHPOINTS, VOTES
 
 VERSION_HEADER: Final = "version"
 """Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
@@ -75,13 +75,15 @@ class StagePartition:
         stage: Which.
         rules: The catalogue's.
         unpacked_max: See `PartitionStates`.
+        number: The partition's: whose totals its votes are.
 
     Attributes:
         offsets: By input topic, the offset to read next, as of the last commit.
     """
 
-    def __init__(self, stage: Stage, rules: Rules, unpacked_max: int) -> None:
+    def __init__(self, stage: Stage, rules: Rules, unpacked_max: int, number: int = 0) -> None:
         self.offsets: dict[str, int] = {}
+        self._number = number
         self._stage, self._rules = stage, rules
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
         self._known = Snapshot(Watermark())
@@ -222,9 +224,14 @@ class StagePartition:
         except Exception as error:
             raise _RecordFailed(record.offset, error) from error
         touchpoint = message.record
+        known = self._known
+        if isinstance(touchpoint, Votes) and touchpoint.at is not None:
+            # Event time as the partition that counted them has it: that of whichever is ahead.
+            known.arrived_at = touchpoint.at
+            if known.watermark.advance(touchpoint.at - self._rules.out_of_order):
+                self._expire()
         if type(touchpoint) is not Touchpoint:
             return
-        known = self._known
         known.arrived_at = touchpoint.received_at
         if known.watermark.observe(
             touchpoint.occurred_at, touchpoint.received_at, self._rules.out_of_order
@@ -237,6 +244,8 @@ class StagePartition:
         key = (record.key or b"").decode()
         if topic == LINKS:
             return Message(topic, key, codec.decode(value, Link))
+        if topic == VOTES:
+            return Message(topic, key, codec.decode(value, Votes))
         if topic != TOUCHPOINTS:
             version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
             return Message(topic, key, codec.decode_customers(value), version=version)
@@ -253,7 +262,7 @@ class StagePartition:
         states, key = self._states, message.key
         change = self._stage.step(states.get(key), key, message, self.watermark, self._rules)
         self._keep(key, change.state)
-        for made in change.results:
+        for made in self._with_inward(change.results):
             record: Any = made.record
             if record is message.record and value is not None:
                 encoded = value  # the bytes as they came
@@ -280,10 +289,24 @@ class StagePartition:
                     self._states.put(key, state, None)
                     continue
                 self._keep(key, change.state)
-                for made in change.results:
+                for made in self._with_inward(change.results):
                     encoded = codec.encode(made.record)
                     self._outputs.append(Output(made.topic, made.key.encode(), encoded))
                     self._results.append(made)
+
+    def _with_inward(self, results: list[Message]) -> Iterator[Message]:
+        """The messages to send; what the stage tells itself is stepped, and never sent."""
+        for made in results:
+            if made.topic in self._stage.inward:
+                state = self._states.get(made.key)
+                change = self._stage.step(state, made.key, made, self.watermark, self._rules)
+                self._keep(made.key, change.state)
+                yield from self._with_inward(change.results)
+            elif isinstance(made.record, Votes):
+                totals = msgspec.structs.replace(made.record, partition=self._number)
+                yield Message(made.topic, made.key, totals)
+            else:
+                yield made
 
     def _keep(self, key: str, state: Any) -> None:
         if state is None:

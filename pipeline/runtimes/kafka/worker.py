@@ -180,7 +180,7 @@ class Ownership:
             number,
             commit_timeout=self._settings.commit_timeout.total_seconds(),
         )
-        partition = StagePartition(stage, self._rules, self._settings.unpacked_states_max)
+        partition = StagePartition(stage, self._rules, self._settings.unpacked_states_max, number)
         partition.restore(changelog.take_over())
         self._telemetry.partition_restored(
             stage.name, number, partition.size, perf_counter() - started

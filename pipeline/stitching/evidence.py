@@ -303,6 +303,8 @@ def wilson(votes: int, broken: int, z: float) -> float:
 
 def index_of(minutes: Sequence[Minute], at: int) -> int:
     """The index of the first minute that is not before `at`."""
+    if not minutes or minutes[-1].at < at:
+        return len(minutes)
     return bisect_left(minutes, at, key=_at)
 
 

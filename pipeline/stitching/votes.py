@@ -34,6 +34,9 @@ few timers run."""
 NOT_BEFORE: Final = timedelta(minutes=60)
 """A customer who broke in a series so shortly before is no further customer (P)."""
 
+SOUND_WAIT: Final = timedelta(seconds=20)
+"""How long totals wait, at most, that only got more sound votes: those never break anything (P)."""
+
 SAMPLES_MAX: Final = 3
 """Broken touchpoints that a minute names, for people to look at (P)."""
 
@@ -149,6 +152,10 @@ def touched_ballots(
     """The same for a short step, from what it touched alone."""
     made: list[Message] = []
     former = touched.former
+    if len(former) == 1 and tail[-1].id in former and tail[-1].verdict != "broken":
+        simple = _sound_ballot(tail, picture)
+        if simple is not None:
+            return simple
     for touchpoint in {one.touchpoint for one in touched.interactions}:
         before: list[Seen] = []
         after: list[Seen] = []
@@ -164,6 +171,33 @@ def touched_ballots(
         stood = votes_of(before, picture) if before else []
         made += _ballots_at(touchpoint, stood, votes, tail[-1].at)
     return made
+
+
+def _sound_ballot(tail: Sequence[Interaction], picture: Picture) -> list[Message] | None:
+    """What a latest interaction casts that is all that changed and did not break.
+
+    None where it takes a closer look: the session was here before, for another mission.
+    """
+    one = tail[-1]
+    if one.verdict is None:
+        return []
+    started, session, touchpoint = (
+        picture.sessions[one.session].started,
+        one.session,
+        one.touchpoint,
+    )
+    for other in reversed(tail):
+        if other.at < started:
+            break
+        if other.touchpoint == touchpoint and other.session == session and other is not one:
+            if other.verdict is None:
+                continue
+            return [] if other.journey == one.journey else None
+    minute = minute_of(one.at)
+    shifts = [Shift(OVERALL, minute, 1)]
+    if one.journey >= 0:
+        shifts.append(Shift(picture.journeys[one.journey].mission, minute, 1))
+    return [_ballot(touchpoint, minute // BLOCK * BLOCK, one.at, shifts)]
 
 
 def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
@@ -252,20 +286,18 @@ def _ballots_at(
     by_block: dict[int, list[Shift]] = {}
     for shift in shifts.values():
         by_block.setdefault(shift.minute // BLOCK * BLOCK, []).append(shift)
-    return [
-        Message(
-            BALLOTS,
-            f"votes {touchpoint} {block}",
-            Ballot(touchpoint=touchpoint, block=block, at=at, shifts=tuple(ones)),
-        )
-        for block, ones in by_block.items()
-    ]
+    return [_ballot(touchpoint, block, at, ones) for block, ones in by_block.items()]
+
+
+def _ballot(touchpoint: str, block: int, at: datetime, shifts: list[Shift]) -> Message:
+    ballot = Ballot(touchpoint=touchpoint, block=block, at=at, shifts=tuple(shifts))
+    return Message(BALLOTS, f"votes {touchpoint} {block}", ballot)
 
 
 def count(
     state: Tally | None, ballot: Ballot, watermark: datetime | None, rules: Rules
 ) -> Change[Tally | None]:
-    """Take a ballot into its tally; send totals unless some went out a moment ago.
+    """Take a ballot into its tally; send totals where something broke, unless some just went out.
 
     Minutes that are older than what is kept change nothing any more. A state that is passed in is
     spent: use the one that comes back.
@@ -277,13 +309,21 @@ def count(
         state = Tally(ballot.touchpoint, ballot.block, ballot.at)
     state.at = max(state.at, ballot.at)
     for shift in ballot.shifts:
-        minutes = state.counts.setdefault(shift.series, {})
-        minutes[shift.minute] = _shifted(minutes.get(shift.minute) or Count(), shift)
+        minutes = state.counts.get(shift.series)
+        if minutes is None:
+            minutes = state.counts[shift.series] = {}
+        one = minutes.get(shift.minute)
+        if one is None:
+            one = minutes[shift.minute] = Count()
+        _shift(one, shift)
     every = rules.alerts.votes_every
-    if state.sent is None or state.at - state.sent >= every:
+    if not any(shift.broken or shift.reasons for shift in ballot.shifts):
+        every = SOUND_WAIT
+    elif state.sent is None or state.at - state.sent >= every:
         return Change(state, _send(state))
-    if state.send_at is None:
-        state.send_at = (ballot.at - rules.out_of_order if watermark is None else watermark) + every
+    due = (ballot.at - rules.out_of_order if watermark is None else watermark) + every
+    if state.send_at is None or due < state.send_at:
+        state.send_at = due
     return Change(state, [])
 
 
@@ -304,28 +344,26 @@ def _forgotten_at(state: Tally, rules: Rules) -> datetime:
     return time_of(state.block + BLOCK) + rules.alerts.kept
 
 
-def _shifted(count: Count, shift: Shift) -> Count:
-    reasons = count.reasons
-    if shift.reasons:
-        sums = {r: reasons.get(r, 0) + shift.reasons.get(r, 0) for r in (*reasons, *shift.reasons)}
-        reasons = {rule: number for rule, number in sums.items() if number > 0}
-    samples = count.samples + shift.samples
-    return Count(
-        # Never below none: what an earlier version, or what was sealed, had cast was not counted.
-        votes=max(0, count.votes + shift.votes),
-        broken=max(0, count.broken + shift.broken),
-        customers=max(0, count.customers + shift.customers),
-        reasons=reasons,
-        samples=samples[:SAMPLES_MAX],
-        unsent=True,
-    )
+def _shift(one: Count, shift: Shift) -> None:
+    # Never below none: what an earlier version, or what was sealed, had cast was not counted.
+    one.unsent = True
+    one.votes = max(0, one.votes + shift.votes)
+    if shift.broken or shift.reasons:
+        one.broken = max(0, one.broken + shift.broken)
+        one.customers = max(0, one.customers + shift.customers)
+        fired = {
+            rule: one.reasons.get(rule, 0) + shift.reasons.get(rule, 0)
+            for rule in (*one.reasons, *shift.reasons)
+        }
+        one.reasons = {rule: count for rule, count in fired.items() if count > 0}
+        one.samples = (one.samples + shift.samples)[:SAMPLES_MAX]
 
 
 def _send(state: Tally) -> list[Message]:
     state.sent, state.send_at = state.at, None
     results: list[Message] = []
-    for series, minutes in state.counts.items():
-        for minute, one in minutes.items():
+    for series in sorted(state.counts, reverse=True):  # missions first: they name what breaks
+        for minute, one in state.counts[series].items():
             if not one.unsent:
                 continue
             one.unsent = False

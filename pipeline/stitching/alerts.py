@@ -89,11 +89,7 @@ def _firing(state: Watched) -> bool:
 
 
 def _judge(state: Watched, changed: Iterable[tuple[str, Series]], rules: Rules) -> list[Message]:
-    """Weigh what is new, and say what follows: the touchpoint as a whole goes before missions.
-
-    Where one mission alone has broken votes it goes first instead, and gives the incident its
-    name.
-    """
+    """Weigh what is new, and say what follows."""
     stands: list[tuple[str, Series, Standing]] = []
     for name, series in changed:
         detector = Detector(rules.alerts, watched.weights_at_of(state, series, name, rules))
@@ -104,9 +100,8 @@ def _judge(state: Watched, changed: Iterable[tuple[str, Series]], rules: Rules) 
         detector.advance(standing, series.minutes, state.now)
         series.judged, series.stirs = state.now, detector.stirs(standing, series.minutes)
         stands.append((name, series, standing))
-    alone = sum(name != OVERALL and _has_broken(one) for name, one in state.series.items()) == 1
     results: list[Message] = []
-    for name, series, standing in sorted(stands, key=lambda one: (one[0] == OVERALL) == alone):
+    for name, series, standing in stands:
         results += _say(state, name, series, standing, rules)
         if series.told is not None and series.told.state == "firing" and not standing.firing:
             series.stirs = True  # until the minute is over that said so too early
@@ -114,8 +109,15 @@ def _judge(state: Watched, changed: Iterable[tuple[str, Series]], rules: Rules) 
     return results
 
 
-def _has_broken(series: Series) -> bool:
-    return any(one.broken for one in series.minutes[-SEEN:])
+def _one_mission_breaks(state: Watched) -> bool:
+    """Whether all that broke of late did so for one mission: then its own alert says it all."""
+    broken = {
+        name: sum(one.broken for one in series.minutes if one.at > state.now - SEEN)
+        for name, series in state.series.items()
+    }
+    overall = broken.pop(OVERALL, 0)
+    missions = [count for count in broken.values() if count]
+    return len(missions) == 1 and missions[0] >= overall
 
 
 def _say(
@@ -126,6 +128,8 @@ def _say(
     if standing.firing:
         if told is not None and told.state == "firing":
             return _grown(state, name, series, standing, rules)
+        if name == OVERALL and _one_mission_breaks(state):
+            return []
         return _fired(state, name, series, standing, rules)
     if told is None or told.state != "firing":
         return []

@@ -172,9 +172,10 @@ def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
     end = evidence.index_of(minutes, until + 1)
     detector = Detector(rules.alerts, weights_at_of(state, series, name, rules))
     detector.advance(series.passed, minutes, until)
+    alarms = [span for one in state.series.values() for span in one.spans]
     for one in minutes[start:end]:
         series.parts.pop(one.at, None)
-        if any(since <= one.at and (to < 0 or one.at <= to) for since, to in series.spans):
+        if any(since <= one.at and (to < 0 or one.at <= to) for since, to in alarms):
             continue
         hour, votes, broken = series.learning
         if one.at // HOUR != hour:
@@ -183,7 +184,8 @@ def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
         series.learning = (hour, votes + one.votes, broken + one.broken)
     if until // HOUR > series.learning[0]:
         _learn(series)
-    series.spans = [span for span in series.spans if span[1] < 0 or span[1] > until]
+    # A little longer, for the other series of this touchpoint: they may be looked at later.
+    series.spans = [span for span in series.spans if span[1] < 0 or span[1] > until - HOUR]
     for hour in [hour for hour in series.usual if hour < until // HOUR]:
         del series.usual[hour]
     reach, votes, looks_back = end, 0, until - evidence.GATE_MINUTES

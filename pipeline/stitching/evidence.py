@@ -261,6 +261,8 @@ class Detector:
             sound, rate = weights.sound, standing.rate
             gain = broken * log(sound / rate) + (votes - broken) * log((1 - sound) / (1 - rate))
             standing.recovery = max(0.0, standing.recovery + gain)
+        if weights.sound >= standing.rate:
+            standing.recovery = RECOVERY  # what it broke by has become what is usual
         calm = standing.recovery >= RECOVERY and present < weights.sound
         standing.quiet = standing.quiet + 1 if calm else 0
         if standing.quiet >= HOLD:

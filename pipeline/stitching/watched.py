@@ -20,6 +20,11 @@ from schemas.records import AlertState, Votes
 HOUR: Final = 60
 """Minutes."""
 
+ALARM_LENGTH: Final = 24 * HOUR
+"""Minutes of one alarm that are kept out of the baseline (P): what has been broken for longer, and
+nobody mends, is what is usual there; else a touchpoint whose share was never known would fire for
+ever."""
+
 SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
 
@@ -175,7 +180,7 @@ def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
     alarms = [span for one in state.series.values() for span in one.spans]
     for one in minutes[start:end]:
         series.parts.pop(one.at, None)
-        if any(since <= one.at and (to < 0 or one.at <= to) for since, to in alarms):
+        if any(_is_under(one.at, span) for span in alarms):
             continue
         hour, votes, broken = series.learning
         if one.at // HOUR != hour:
@@ -193,6 +198,11 @@ def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
         reach -= 1
         votes += minutes[reach].votes
     del minutes[:reach]
+
+
+def _is_under(at: int, span: tuple[int, int]) -> bool:
+    since, to = span
+    return since <= at < since + ALARM_LENGTH and (to < 0 or at <= to)
 
 
 def _learn(series: Series) -> None:

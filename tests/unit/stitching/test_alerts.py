@@ -258,6 +258,17 @@ def test_what_breaks_all_the_time_is_usual_in_the_end_and_fires_no_more():
     assert usual > 0.002
 
 
+def test_what_was_always_broken_for_one_in_five_fires_once_and_is_usual_after_some_days():
+    watching = Watching()
+    for minute in range(60 * 24 * 4):
+        watching.hear(votes(minute, 5, 1))
+
+    assert len({one.id for one in watching.alerts}) == 1
+    assert watching.alerts[0].state == "firing"
+    assert watching.alerts[-1].state == "resolved"
+    assert watching.alerts[-1].at > at("10:00", day=1)
+
+
 def test_of_a_long_day_only_what_is_kept_is_kept():
     watching = Watching()
     for minute in range(60 * 24):

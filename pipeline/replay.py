@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pipeline.runtimes.engine import Engine
 from pipeline.stitching.change import Message
 from schemas.codec import encode
-from schemas.records import JourneyOutcome, Record, Session, Touchpoint, Verdict
+from schemas.records import Alert, JourneyOutcome, Record, Session, Touchpoint, Verdict, Votes
 
 
 def results_of(
@@ -62,8 +62,10 @@ def _line(topic: str, record: Record) -> bytes:
 
 def _id_of(record: Record) -> str | None:
     """The id by which a consumer upserts; None for a record that stands for itself."""
-    if isinstance(record, Verdict):
+    if isinstance(record, Verdict | Alert):
         return record.id
+    if isinstance(record, Votes):
+        return f"{record.touchpoint} {record.mission} {record.minute} {record.partition}"
     if isinstance(record, Session):
         return record.session_id
     return record.journey_id if isinstance(record, JourneyOutcome) else None

@@ -1,11 +1,14 @@
 """The topology: the stages, what each reads and writes, and how its state is kept.
 
     touchpoints ──▶ identify ──▶ customer-touchpoints ──▶ stitch ──▶ sessions, outcomes, verdicts
-                     ▲    │                          ▲      │
-                     └────┘ links                    └──────┘ handovers, recalls, reroutes
+                     ▲    │                          ▲      │ │
+                     └────┘ links                    └──────┘ └ ballots ─▶ votes ──▶ watch
+                                     handovers, recalls, reroutes                      │
+                                                                    touchpoint-alerts ◀┘
 
 Any runtime drives the same stages: it keeps a state for each key, calls `step` with each message
-of the topics a stage reads, and sends what comes back. Only messages pass between keys.
+of the topics a stage reads, and sends what comes back. Only messages pass between keys. Ballots
+go from a stage to itself: they are stepped at once, in the same partition, and never sent.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline.stitching import customer, handovers, identity, keys
+from pipeline.stitching import alerts, customer, handovers, identity, keys, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
@@ -22,9 +25,11 @@ from pipeline.stitching.kept import CustomerState, interaction_of, is_kept, pack
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late
 from pipeline.stitching.signals import IDENTITY_ONLY
+from pipeline.stitching.votes import BALLOTS, Ballot, Tally
+from pipeline.stitching.watched import Watched
 from schemas.codec import encode
 from schemas.controls import Control
-from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint
+from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
     DEAD_LETTERS,
@@ -32,8 +37,10 @@ from schemas.topics import (
     JOURNEY_OUTCOMES,
     LINKS,
     SESSIONS,
+    TOUCHPOINT_ALERTS,
     TOUCHPOINTS,
     VERDICTS,
+    VOTES,
 )
 
 TOO_LATE: Final = "too_late"
@@ -52,6 +59,7 @@ class Stage(NamedTuple):
         expire: (state, watermark, rules) → the same, when `due_at` has come.
         due_at: When `expire` is next worth calling; None for never.
         encode, decode: A state as bytes and back.
+        inward: What the stage tells itself: no topic, but stepped at once in the same partition.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Stage(NamedTuple):
     due_at: Callable[[Any, Rules], datetime | None]
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
+    inward: tuple[str, ...] = ()
 
 
 def identify(
@@ -82,14 +91,21 @@ def identify(
 
 
 def stitch(
-    state: CustomerState | None,
+    state: CustomerState | Tally | None,
     key: str,
     message: Message,
     watermark: datetime | None,
     rules: Rules,
-) -> Change[CustomerState] | Change[CustomerState | None]:
-    """What the touchpoint means. `pipeline.stitching.customer`."""
+) -> Change[Any]:
+    """What the touchpoint means. `pipeline.stitching.customer`, and `votes` for the tallies.
+
+    The states are of two kinds, told apart by their keys: customers, and tallies of votes.
+    """
     record = message.record
+    if isinstance(record, Ballot):
+        assert state is None or isinstance(state, Tally)
+        return votes.count(state, record, watermark, rules)
+    assert not isinstance(state, Tally)
     if isinstance(record, Control):
         received = handovers.receive(state or CustomerState(key), record, rules)
         return Change(received.state if is_kept(received.state) else None, received.results)
@@ -101,6 +117,46 @@ def stitch(
     device, path = message.route or keys.route_of(key, record, rules.identity)
     one = interaction_of(record, device, ((path[0], message.version),))
     return customer.observe(state or CustomerState(key), one, rules)
+
+
+def watch(
+    state: Watched | None,
+    key: str,
+    message: Message,
+    watermark: datetime | None,
+    rules: Rules,
+) -> Change[Watched]:
+    """Whether the touchpoint is broken now. `pipeline.stitching.alerts`."""
+    assert isinstance(message.record, Votes)
+    return alerts.observe(state or Watched(key), message.record, rules)
+
+
+def _expire_stitched(
+    state: CustomerState | Tally, watermark: datetime, rules: Rules
+) -> Change[Any]:
+    if isinstance(state, Tally):
+        return votes.expire(state, watermark, rules)
+    return customer.expire(state, watermark, rules)
+
+
+def _stitched_due_at(state: CustomerState | Tally, rules: Rules) -> datetime | None:
+    if isinstance(state, Tally):
+        return votes.due_at(state, rules)
+    return customer.due_at(state, rules)
+
+
+_TALLY: Final = b"\xc1"
+"""What the bytes of a tally begin with; no value of msgpack does."""
+
+
+def _pack_stitched(state: CustomerState | Tally) -> bytes:
+    return _TALLY + _encoder.encode(state) if isinstance(state, Tally) else pack(state)
+
+
+def _unpack_stitched(packed: bytes) -> CustomerState | Tally:
+    if packed.startswith(_TALLY):
+        return _decode_tally(memoryview(packed)[1:])
+    return unpack(packed)
 
 
 def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
@@ -120,6 +176,7 @@ def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
+_decode_tally: Final = msgspec.msgpack.Decoder(Tally).decode
 
 IDENTIFY: Final = Stage(
     name="identify",
@@ -142,13 +199,26 @@ STITCH: Final = Stage(
         CUSTOMER_TOUCHPOINTS,
         IDENTITY_CHANGES,
         DEAD_LETTERS,
+        VOTES,
     ),
     step=stitch,
-    expire=customer.expire,
-    due_at=customer.due_at,
-    encode=pack,
-    decode=unpack,
+    expire=_expire_stitched,
+    due_at=_stitched_due_at,
+    encode=_pack_stitched,
+    decode=_unpack_stitched,
+    inward=(BALLOTS,),
 )
 
-STAGES: Final = (IDENTIFY, STITCH)
+WATCH: Final = Stage(
+    name="watch",
+    reads=(VOTES,),
+    writes=(TOUCHPOINT_ALERTS,),
+    step=watch,
+    expire=alerts.expire,
+    due_at=alerts.due_at,
+    encode=_encoder.encode,
+    decode=msgspec.msgpack.Decoder(Watched).decode,
+)
+
+STAGES: Final = (IDENTIFY, STITCH, WATCH)
 """In the order in which a touchpoint meets them."""

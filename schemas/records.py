@@ -224,7 +224,23 @@ class JourneyOutcome(Record, frozen=True):
 
 
 class Votes(Record, frozen=True):
-    """Running totals of one series and minute in one stitch partition: totals, not increments."""
+    """Running totals of one series and minute in one stitch partition: totals, not increments.
+
+    The one that comes last is the truth. A customer casts one vote a session and series, broken
+    where any of their interactions there broke.
+
+    Attributes:
+        touchpoint: By its id in the inventory.
+        mission: The series' mission; None for the touchpoint over all missions and none.
+        minute: When the minute begins.
+        partition: The stitch partition whose totals these are; the sum over all is what counts.
+        votes: How many.
+        broken: How many of them are broken.
+        customers: How many broken ones are of customers not broken here within 60 min before.
+        reasons: How many broken votes each rule fired for.
+        touchpoints: Some that broke, by their ids.
+        at: The event time that the partition had come to when it sent this.
+    """
 
     touchpoint: str
     mission: str | None
@@ -234,10 +250,39 @@ class Votes(Record, frozen=True):
     broken: int
     customers: int
     reasons: dict[str, int] = {}
+    touchpoints: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 class Alert(Record, frozen=True):
-    """A touchpoint that breaks, or no longer does. The newest version of an id is the truth."""
+    """A touchpoint that breaks, or no longer does. The highest version of an id is the truth.
+
+    Attributes:
+        id: Derived from the series and the minute in which it first fired; kept until it ends.
+        version: 1, 2, …; the highest is the truth.
+        state: `firing`; `resolved`: it broke, and works again; `retracted`: votes that were
+            corrected show that it never broke.
+        touchpoint: By its id in the inventory.
+        mission: For which mission it breaks; None: whatever customers come for.
+        severity: `page` where a person has to act now, `ticket` where tomorrow will do.
+        since: When the break began, as far as the votes tell.
+        at: Event time of this version.
+        usual_share: The share of votes that is broken usually, at this hour.
+        present_share: The share since `since`, the last hour at most; once resolved, that of the
+            last minutes.
+        votes: Votes since `since`, the last hour at most.
+        customers: Different customers whose votes broke since then.
+        evidence, threshold: The logarithm of the evidence that it is broken, and of what it takes
+            to fire.
+        sentence: All of this in one sentence for a person.
+        reasons: The rules that fired most often since then, with how often.
+        touchpoints: Some that broke, by their ids.
+        missions: The missions at stake, most broken votes first.
+        within: The alert of the same touchpoint that fired before this one and still does: they
+            are one incident, and one page is enough.
+        flaps: How often it fired again within half an hour of being resolved.
+        resolved_at: When it was resolved.
+    """
 
     id: str
     version: int
@@ -256,6 +301,10 @@ class Alert(Record, frozen=True):
     sentence: str
     reasons: dict[str, int] = {}
     touchpoints: tuple[str, ...] = ()
+    missions: tuple[str, ...] = ()
+    within: str | None = None
+    flaps: int = 0
+    resolved_at: datetime | None = None
 
 
 class DeadLetter(Record, frozen=True):

@@ -75,8 +75,11 @@ class Engine:
         self._rules = rules
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
         self._readers: dict[str, tuple[Stage, StateStore]] = {
-            topic: (stage, stores[stage.name]) for stage in STAGES for topic in stage.reads
+            topic: (stage, stores[stage.name])
+            for stage in STAGES
+            for topic in (*stage.reads, *stage.inward)
         }
+        self._inward = frozenset(topic for stage in STAGES for topic in stage.inward)
         self._identifiers, self._customers = stores[IDENTIFY.name], stores[STITCH.name]
         self._known = Snapshot(Watermark())
 
@@ -154,8 +157,12 @@ class Engine:
         is the engine's own from now on.
         """
         readers, outbox, waiting, taken = self._readers, self.outbox, [], 0
+        inward = self._inward
         while True:
             for message in messages:  # it grows while it is walked
+                if message.topic in inward:
+                    messages.extend(self._step(message))
+                    continue
                 outbox.append(message)
                 if message.topic not in readers:
                     continue

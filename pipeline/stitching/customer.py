@@ -8,7 +8,7 @@ A state that is passed in is spent: use the one that comes back.
 
 from datetime import datetime
 
-from pipeline.stitching import revisions
+from pipeline.stitching import revisions, votes
 from pipeline.stitching.change import Change
 from pipeline.stitching.handovers import pass_on
 from pipeline.stitching.kept import CustomerState, is_kept
@@ -57,6 +57,8 @@ def expire(
     touched = Touched()
     pass_time(state.picture, state.tail, state.until, rules, touched)
     results = revisions.publish_touched(state.customer, state.picture, state.tail, touched, rules)
+    if touched.former:
+        results += votes.touched_ballots(state.tail, state.picture, touched)
     quiet = not state.picture.open and not state.picture.walked
     if quiet or len(state.tail) >= state.looked:
         seal(state, rules)

@@ -7,7 +7,7 @@ and crossing messages do no harm; why is told in `placement`.
 from copy import copy
 from typing import Final
 
-from pipeline.stitching import revisions
+from pipeline.stitching import revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, forwarding_of
 from pipeline.stitching.picture import Picture
@@ -122,6 +122,8 @@ def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[Custom
     revisions.stamp(state)
     handovers = pass_on(state, leaving, rules)
     if all_leave:
+        cast = votes.standing(state.tail, state.picture)
+        handovers += votes.ballots(cast, {}, state.tail[-1].at)
         state.tail, state.picture = [], Picture()
         return Change(state, handovers)
     remaining = [one for one in state.tail if one.id not in gone]

@@ -247,8 +247,11 @@ def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
 
 def blame_leak(
     journey: OpenJourney, tail: Sequence[Interaction], one: Interaction, rules: Rules
-) -> Interaction | None:
-    """The interaction that made the customer ring up, now broken; None where none is to blame.
+) -> tuple[Interaction, tuple[Reason, ...]] | None:
+    """The interaction that made the customer ring up, to be broken; None where none is to blame.
+
+    Its reasons come with it: what breaks it by itself goes first, so the call where nothing else
+    had broken it.
 
     `one` is a call or a talk to an agent. To blame is the contact before it, for the same mission:
     within 30 min it is broken; within 24 h if it showed a soft sign. A change of channel that the
@@ -265,14 +268,16 @@ def blame_leak(
     limit = rules.verdicts.leak_normal if trouble else rules.verdicts.leak_strong
     if since > limit or any(reason.rule == LEAKED_TO_CALL for reason in before.reasons):
         return None
-    before.verdict = "broken"
-    blamed = Reason(rule=LEAKED_TO_CALL, value=since.total_seconds())
-    before.reasons = (*before.reasons, blamed)
-    return before
+    leaked = Reason(rule=LEAKED_TO_CALL, value=since.total_seconds())
+    if before.verdict == "broken":
+        return before, (*before.reasons, leaked)
+    return before, (leaked, *before.reasons)
 
 
-def blame_unreached(journey: OpenJourney, tail: Iterable[Interaction]) -> list[Interaction]:
-    """Break what showed a soft sign and had no progress after it; those interactions.
+def blame_unreached(
+    journey: OpenJourney, tail: Iterable[Interaction]
+) -> list[tuple[Interaction, tuple[Reason, ...]]]:
+    """What showed a soft sign and had no progress after it, to be broken, each with its reasons.
 
     For a journey about to end without its goal. Runs back from its end to the last progress.
     """
@@ -281,9 +286,7 @@ def blame_unreached(journey: OpenJourney, tail: Iterable[Interaction]) -> list[I
         if one.journey != journey.serial:
             continue
         if one.verdict == "functional" and one.reasons:
-            one.verdict = "broken"
-            one.reasons = (*one.reasons, Reason(rule=STEP_NOT_REACHED))
-            blamed.append(one)
+            blamed.append((one, (*one.reasons, Reason(rule=STEP_NOT_REACHED))))
         if one.progress:
             break
     return blamed

@@ -15,6 +15,7 @@ from pipeline.stitching.journeys import Move, OpenJourney
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
 from schemas.controls import Interaction
+from schemas.records import Judgement, Reason
 
 
 class Picture(msgspec.Struct, array_like=True, gc=False):
@@ -32,15 +33,24 @@ class Picture(msgspec.Struct, array_like=True, gc=False):
     walked: list[int] = []
 
 
-class Touched:
-    """What a step changed, and whose published records may therefore be out of date."""
+Judged = tuple[Judgement | None, tuple[Reason, ...]]
+"""A verdict and its reasons."""
 
-    __slots__ = ("interactions", "journeys", "sessions")
+
+class Touched:
+    """What a step changed, and whose published records may therefore be out of date.
+
+    Attributes:
+        former: By id, the verdict that an interaction had before; None for one that is new.
+    """
+
+    __slots__ = ("former", "interactions", "journeys", "sessions")
 
     def __init__(self) -> None:
         self.sessions: list[OpenSession] = []
         self.journeys: list[OpenJourney] = []
         self.interactions: list[Interaction] = []
+        self.former: dict[str, Judged | None] = {}
 
 
 def fold(
@@ -94,15 +104,16 @@ def step(
         one, session, on_path=on_path, progressed=progressed, rules=rules
     )
     touched.interactions.append(one)
+    touched.former[one.id] = None
     if journey is not None:
         if one.channel in journeys.LIVE:
             blamed = journeys.blame_leak(journey, tail, one, rules)
             if blamed is not None:
-                _revise((blamed,), picture, touched)
+                _break((blamed,), picture, touched)
                 journeys.move(journey, Move.BREAK)
         if journeys.conclude(journey, one, missions.all[journey.mission]):
             if journey.stand is journeys.FRUSTRATED:
-                _revise(journeys.blame_unreached(journey, tail), picture, touched)
+                _break(journeys.blame_unreached(journey, tail), picture, touched)
             picture.walked.remove(journey.serial)
             touched.journeys.append(journey)
     if session.ended:
@@ -134,21 +145,36 @@ def pass_time(
         if until - journey.last > rules.missions.all[journey.mission].patience:
             blamed = journeys.blame_unreached(journey, tail)
             if blamed:
-                _revise(blamed, picture, touched)
+                _break(blamed, picture, touched)
                 journeys.move(journey, Move.BREAK)
             journeys.move(journey, Move.SILENCE)
             picture.walked.remove(serial)
             touched.journeys.append(journey)
 
 
-def _revise(blamed: Iterable[Interaction], picture: Picture, touched: Touched) -> None:
-    """Their verdicts changed, and with them the counts of what was closed or ended already."""
-    for one in blamed:
-        touched.interactions.append(one)
-        if picture.sessions[one.session].closed:
-            touched.sessions.append(picture.sessions[one.session])
-        if one.journey >= 0 and picture.journeys[one.journey].ended:
-            touched.journeys.append(picture.journeys[one.journey])
+def _break(
+    blamed: Iterable[tuple[Interaction, tuple[Reason, ...]]], picture: Picture, touched: Touched
+) -> None:
+    """Each is broken now, for these reasons."""
+    for one, reasons in blamed:
+        _revise(one, "broken", reasons, picture, touched)
+
+
+def _revise(
+    one: Interaction,
+    verdict: Judgement | None,
+    reasons: tuple[Reason, ...],
+    picture: Picture,
+    touched: Touched,
+) -> None:
+    """Its verdict changes, and with it the counts of what was closed or ended already."""
+    touched.former.setdefault(one.id, (one.verdict, one.reasons))
+    one.verdict, one.reasons = verdict, reasons
+    touched.interactions.append(one)
+    if picture.sessions[one.session].closed:
+        touched.sessions.append(picture.sessions[one.session])
+    if one.journey >= 0 and picture.journeys[one.journey].ended:
+        touched.journeys.append(picture.journeys[one.journey])
 
 
 def _unjudge(
@@ -157,8 +183,7 @@ def _unjudge(
     """Take back the verdicts of a session that was no customer's."""
     blamed = [one for one in tail if one.session == session.serial and one.verdict is not None]
     for one in blamed:
-        one.verdict, one.reasons = None, ()
-    _revise(blamed, picture, touched)
+        _revise(one, None, (), picture, touched)
     broken = {one.journey for one in tail if one.verdict == "broken"}
     for serial in {one.journey for one in blamed} - broken - {-1}:
         if not picture.journeys[serial].ended:

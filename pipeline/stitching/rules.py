@@ -129,6 +129,41 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
     leak_normal: timedelta = timedelta(hours=24)
 
 
+class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
+    """When a touchpoint counts as broken; all (P) unless a source is named.
+
+    The numbers of the detector itself - its alternatives, its caps - stand in `evidence`; they
+    were tuned together and are no matter of taste.
+
+    Attributes:
+        series: Live series that share the budget of false alarms: touchpoints, and missions at
+            each. Where there are fewer, saying so finds a break a little sooner.
+        false_alarms_a_day: How many false alarms all of them together may raise a day.
+        usual_share: The share of broken votes that is expected of a touchpoint nothing is known
+            about.
+        usual_share_min: No touchpoint is believed to break more seldom than this.
+        customers_min: So many different customers have to have met the break.
+        page_share: From this share on, for certain, somebody is woken …
+        page_times: … if it is also so many times the usual one.
+        same_incident: Firing again so soon is the same incident.
+        open: A minute is believed to be complete so long after it began.
+        kept: How far back corrected votes still correct alerts.
+        votes_every: Totals of a touchpoint are sent at most so often, by event time.
+    """
+
+    series: int = 1000
+    false_alarms_a_day: float = 1.0
+    usual_share: float = 0.02
+    usual_share_min: float = 0.002
+    customers_min: int = 3
+    page_share: float = 0.25
+    page_times: float = 10.0
+    same_incident: timedelta = timedelta(minutes=30)
+    open: timedelta = timedelta(minutes=5)
+    kept: timedelta = timedelta(hours=2)
+    votes_every: timedelta = timedelta(seconds=1)
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. Passed to every function of the core.
 
@@ -150,6 +185,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     source_sessions: dict[tuple[str, str], SessionRule] = {}
     identity: IdentityRules = msgspec.field(default_factory=IdentityRules)
     verdicts: VerdictRules = VerdictRules()
+    alerts: AlertRules = AlertRules()
     revision_window: timedelta = timedelta(hours=24)
     out_of_order: timedelta = timedelta(minutes=2)
     idle: timedelta = timedelta(seconds=60)

@@ -3,7 +3,7 @@
 Both give the same results; the short one is for what is later than all that is there.
 """
 
-from pipeline.stitching import revisions
+from pipeline.stitching import revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, order_of
 from pipeline.stitching.picture import Touched, fold, forget, pass_time, step
@@ -25,6 +25,7 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     if state.until is not None and ones[-1].at < state.until:
         pass_time(picture, tail, state.until, rules, touched)
     results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
+    results += votes.touched_ballots(tail, picture, touched)
     if len(tail) >= state.looked:
         seal(state, rules)
     return results
@@ -116,10 +117,14 @@ def fold_again(
     state: CustomerState, rules: Rules, interactions: list[Interaction], known: revisions.Before
 ) -> Change[CustomerState]:
     """The same, where `known` was published before the set changed."""
+    cast, latest = votes.standing(state.tail, state.picture), [*state.tail[-1:], *interactions]
     state.tail = sorted(interactions, key=order_of)
     state.catalogue = rules.fingerprint
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
     results = revisions.publish_changed(state.customer, known, state.picture, state.tail, rules)
+    if latest:
+        stands = votes.standing(state.tail, state.picture)
+        results += votes.ballots(cast, stands, max(one.at for one in latest))
     if len(state.tail) >= state.looked:
         seal(state, rules)
     return Change(state, results)

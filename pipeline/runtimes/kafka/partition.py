@@ -4,15 +4,16 @@ No Kafka here: who fetches and who commits is `worker`'s affair. What one batch 
 whole where any of it fails, and done again without the record to blame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.runtimes.engine import DUE_MAX
 from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.failures import dead_letter
+from pipeline.runtimes.kafka.batch import Batch, Fetched, Known, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
 from pipeline.runtimes.kafka.states import PartitionStates
 from pipeline.stitching import keys
@@ -22,7 +23,7 @@ from pipeline.stitching.rules import Rules
 from pipeline.topology import Stage
 from schemas import codec
 from schemas.controls import Reached
-from schemas.records import Touchpoint
+from schemas.records import Touchpoint, Votes
 from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS
 
 VERSION_HEADER: Final = "version"
@@ -42,67 +43,6 @@ FAILURES_IN_A_ROW_MAX: Final = 50
 """Records in a row that fail before the worker stops: then it is not the records."""
 
 
-class Fetched(Protocol):
-    """A record as aiokafka fetches it."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-class Batch(NamedTuple):
-    """What follows from a batch, to be committed together.
-
-    Attributes:
-        outputs: Records to publish, in order.
-        states: States that changed, by key; None for what was forgotten.
-        progress: How far the partition is then.
-        results: The messages among the outputs that stages made, for the metrics.
-        failed: Offset and error of records that went to the dead letters.
-        unexpired: What was raised for states that time could not move; they are kept as they are.
-        processed: Records that were taken in.
-    """
-
-    outputs: list[Output]
-    states: list[tuple[str, bytes | None]]
-    progress: Progress
-    results: list[Message]
-    failed: list[tuple[int, Exception]]
-    unexpired: list[Exception]
-    processed: int
-
-
-class Known(msgspec.Struct, array_like=True):
-    """What a partition knows beside its states.
-
-    Attributes:
-        watermark: How far event time is.
-        arrived_at: When the newest touchpoint arrived.
-        reached: How far each partition of the stage before is.
-        told: The watermark that the stage behind was last told.
-    """
-
-    watermark: Watermark
-    arrived_at: datetime | None = None
-    reached: dict[int, datetime] = {}
-    told: datetime | None = None
-
-
-class Telling(NamedTuple):
-    """To whom a partition tells its event time.
-
-    Attributes:
-        number: The partition's own.
-        sources: How many partitions its stage has.
-        topics: The inputs of the stage behind, and how many partitions each has.
-    """
-
-    number: int
-    sources: int
-    topics: dict[str, int]
-
-
 class _RecordFailed(Exception):
     def __init__(self, offset: int, cause: Exception) -> None:
         super().__init__(offset, cause)
@@ -116,6 +56,7 @@ class StagePartition:
         stage: Which.
         rules: The catalogue's.
         unpacked_max: See `PartitionStates`.
+        number: The partition's: whose totals its votes are.
         telling: To whom it tells how far event time is; None for the last stage.
         follows: Whether its event time is what the stage before tells it, not what its own records
             show: a stage whose input others write.
@@ -129,11 +70,13 @@ class StagePartition:
         stage: Stage,
         rules: Rules,
         unpacked_max: int,
+        number: int = 0,
         *,
         telling: Telling | None = None,
         follows: bool = False,
     ) -> None:
         self.offsets: dict[str, int] = {}
+        self._number = number
         self._telling, self._follows = telling, follows
         self._stage, self._rules = stage, rules
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
@@ -340,7 +283,7 @@ class StagePartition:
         states, key = self._states, message.key
         change = self._stage.step(states.get(key), key, message, self.watermark, self._rules)
         self._keep(key, change.state)
-        for made in change.results:
+        for made in self._with_inward(change.results):
             record: Any = made.record
             if record is message.record and value is not None:
                 encoded = value  # the bytes as they came
@@ -369,13 +312,27 @@ class StagePartition:
                     self._states.put(key, state, None)
                     continue
                 self._keep(key, change.state)
-                for made in change.results:
+                for made in self._with_inward(change.results):
                     encoded = codec.encode(made.record)
                     self._outputs.append(Output(made.topic, made.key.encode(), encoded))
                     self._results.append(made)
             # What is due at this very moment may have to wait a little longer, and be due again.
             more = len(due) == DUE_MAX and len(self._outputs) > before
             due = self._states.due(watermark, DUE_MAX) if more else []
+
+    def _with_inward(self, results: list[Message]) -> Iterator[Message]:
+        """The messages to send; what the stage tells itself is stepped, and never sent."""
+        for made in results:
+            if made.topic in self._stage.inward:
+                state = self._states.get(made.key)
+                change = self._stage.step(state, made.key, made, self.watermark, self._rules)
+                self._keep(made.key, change.state)
+                yield from self._with_inward(change.results)
+            elif isinstance(made.record, Votes):
+                totals = msgspec.structs.replace(made.record, partition=self._number)
+                yield Message(made.topic, made.key, totals)
+            else:
+                yield made
 
     def _keep(self, key: str, state: Any) -> None:
         if state is None:

@@ -14,8 +14,9 @@ from typing import Any, Final, TypeVar
 from faust.types import TP
 
 from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.kafka.batch import Batch, Fetched, Telling
 from pipeline.runtimes.kafka.changelog import Changelog
-from pipeline.runtimes.kafka.partition import Batch, Fetched, StagePartition, Telling
+from pipeline.runtimes.kafka.partition import StagePartition
 from pipeline.runtimes.kafka.topics import changelogs
 from pipeline.settings import WorkerSettings
 from pipeline.stitching.rules import Rules
@@ -190,6 +191,7 @@ class Ownership:
             stage,
             self._rules,
             self._settings.unpacked_states_max,
+            number,
             telling=self._telling(stage, number, changelog),
             follows=stage.reads[0] in self._written,
         )

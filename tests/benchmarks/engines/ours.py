@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from pipeline import bootstrap
 from pipeline.catalogue import files
 from pipeline.runtimes.kafka import app
-from pipeline.runtimes.kafka.partition import Fetched
+from pipeline.runtimes.kafka.batch import Fetched
 from pipeline.runtimes.kafka.topics import changelogs
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.settings import WorkerSettings

@@ -7,14 +7,13 @@ import msgspec
 import pytest
 
 from pipeline.runtimes.errors import ProcessingHalted
+from pipeline.runtimes.kafka.batch import Batch, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Progress, Restored
 from pipeline.runtimes.kafka.partition import (
     FAILURES_IN_A_ROW_MAX,
     TIME_KEY,
     VERSION_HEADER,
-    Batch,
     StagePartition,
-    Telling,
 )
 from schemas import codec
 from schemas.controls import Reached

@@ -1,0 +1,72 @@
+"""What goes into a stage's partition and comes out of it, and what it knows beside its states."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from pipeline.runtimes.kafka.changelog import Output, Progress
+from pipeline.stitching.change import Message
+from pipeline.stitching.clock import Watermark
+
+
+class Fetched(Protocol):
+    """A record as aiokafka fetches it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Batch(NamedTuple):
+    """What follows from a batch, to be committed together.
+
+    Attributes:
+        outputs: Records to publish, in order.
+        states: States that changed, by key; None for what was forgotten.
+        progress: How far the partition is then.
+        results: The messages among the outputs that stages made, for the metrics.
+        failed: Offset and error of records that went to the dead letters.
+        unexpired: What was raised for states that time could not move; they are kept as they are.
+        processed: Records that were taken in.
+    """
+
+    outputs: list[Output]
+    states: list[tuple[str, bytes | None]]
+    progress: Progress
+    results: list[Message]
+    failed: list[tuple[int, Exception]]
+    unexpired: list[Exception]
+    processed: int
+
+
+class Known(msgspec.Struct, array_like=True):
+    """What a partition knows beside its states.
+
+    Attributes:
+        watermark: How far event time is.
+        arrived_at: When the newest touchpoint arrived.
+        reached: How far each partition of the stage before is.
+        told: The watermark that the stage behind was last told.
+    """
+
+    watermark: Watermark
+    arrived_at: datetime | None = None
+    reached: dict[int, datetime] = {}
+    told: datetime | None = None
+
+
+class Telling(NamedTuple):
+    """To whom a partition tells its event time.
+
+    Attributes:
+        number: The partition's own.
+        sources: How many partitions its stage has.
+        topics: The inputs of the stage behind, and how many partitions each has.
+    """
+
+    number: int
+    sources: int
+    topics: dict[str, int]

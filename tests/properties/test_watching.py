@@ -1,0 +1,181 @@
+"""The laws of watching: what stays true of votes and alerts in whatever order things arrive."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from random import Random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.runtimes.engine import Engine
+from pipeline.stitching import alerts
+from pipeline.stitching.rules import AlertRules
+from pipeline.stitching.watched import Watched
+from pipeline.topology import WATCH
+from schemas.records import Alert, Verdict, Votes
+from tests.builders import RULES, Results, at, engine, process, restarted
+from tests.properties.laws import law
+from tests.properties.stories import Story
+
+# A fleet of one series and a generous budget: short stories raise alerts, too.
+EAGER = msgspec.structs.replace(RULES, alerts=AlertRules(series=1, false_alarms_a_day=10))
+CHANCE = st.randoms(use_true_random=False)
+attempt = settings(max_examples=200, deadline=None, database=None, derandomize=True)
+
+
+def totals(votes: list[Votes]) -> Counter[tuple[str, str | None, datetime, str]]:
+    """The last totals of each series and minute, by what they count; none where they are none."""
+    last = {(one.touchpoint, one.mission, one.minute): one for one in votes}
+    found: Counter[tuple[str, str | None, datetime, str]] = Counter()
+    for at_, one in last.items():
+        for name in ("votes", "broken", "customers"):
+            found[*at_, name] = getattr(one, name)
+        for rule, count in one.reasons.items():
+            found[*at_, rule] = count
+    return +found
+
+
+def cast_by(told: Results) -> Counter[tuple[str, str | None, datetime, str]]:
+    """The same, counted plainly from the verdicts that stand in the end."""
+    found: Counter[tuple[str, str | None, datetime, str]] = Counter()
+    sessions: dict[tuple[str, str, str, str | None], list[Verdict]] = {}
+    for one in told.verdicts.values():
+        if one.verdict is not None:
+            for mission in {one.mission, None}:
+                name = (one.customer, one.session_id, one.touchpoint, mission)
+                sessions.setdefault(name, []).append(one)
+    broke: dict[tuple[str, str, str | None], list[tuple[datetime, str, Verdict]]] = {}
+    for (customer, _, touchpoint, mission), ones in sessions.items():
+        ones.sort(key=lambda one: (one.occurred_at, one.id))
+        broken = [one for one in ones if one.verdict == "broken"]
+        leaks = [one for one in broken if one.reasons[0].rule == "leaked_to_call"]
+        hard = [one for one in broken if one not in leaks]
+        decided = broke.setdefault((customer, touchpoint, mission), [])
+        if hard:
+            decided.append((hard[0].occurred_at, hard[0].id, hard[0]))
+            continue
+        found[touchpoint, mission, minute(ones[0].occurred_at), "votes"] += 1
+        for one in leaks[:1]:
+            waited = one.reasons[0].value
+            assert isinstance(waited, float)
+            decided.append((one.occurred_at + timedelta(seconds=waited), one.id, one))
+    for (_, touchpoint, mission), votes in broke.items():
+        votes.sort(key=lambda vote: vote[:2])
+        for number, (when, _, one) in enumerate(votes):
+            names = ["votes", "broken", *{reason.rule for reason in one.reasons}]
+            if not number or when - votes[number - 1][0] > timedelta(hours=1):
+                names.append("customers")
+            for name_ in names:
+                found[touchpoint, mission, minute(when), name_] += 1
+    return found
+
+
+def minute(when: datetime) -> datetime:
+    return when.replace(second=0, microsecond=0)
+
+
+FOREVER = msgspec.structs.replace(RULES, alerts=AlertRules(kept=timedelta(days=2)))
+"""Rules under which no minute is too old to be corrected."""
+
+
+@law()
+def test_totals_are_those_of_the_verdicts_that_stand_in_the_end(story: Story) -> None:
+    running = engine(FOREVER)
+    told = process(story.repeated, FOREVER, running=running)
+
+    expected, found = cast_by(told), totals(told.records("votes"))
+    # What only the end of all time breaks comes later than anything is kept.
+    late = {touchpoint for touchpoint, _, _, rule in expected if rule == "step_not_reached"}
+    for counts in (expected, found):
+        for key in [key for key in counts if key[0] in late]:
+            del counts[key]
+    assert found == expected
+
+
+@law(st.sets(st.integers(0, 30)))
+def test_a_restart_at_any_point_changes_no_vote_and_no_alert(story: Story, at: set[int]) -> None:
+    def crash(running: Engine, number: int) -> Engine:
+        return restarted(running, EAGER) if number in at else running
+
+    told = process(story.repeated, EAGER, between=crash)
+
+    plain = process(story.repeated, EAGER)
+    assert told.records("votes") == plain.records("votes")
+    assert told.records("touchpoint-alerts") == plain.records("touchpoint-alerts")
+
+
+TEN = at("10:00")
+HEARD = st.tuples(
+    st.integers(0, 4), st.sampled_from((0, 1)), st.integers(0, 8), st.integers(0, 8)
+)  # minute, partition, sound, broken
+
+
+def heard(minute: int, partition: int, sound: int, broken: int) -> Votes:
+    return Votes(
+        touchpoint="pay-online",
+        mission=None,
+        minute=TEN + timedelta(minutes=minute),
+        partition=partition,
+        votes=sound + broken,
+        broken=broken,
+        customers=broken,
+        at=TEN + timedelta(minutes=minute),
+    )
+
+
+def after(votes: list[Votes]) -> Watched:
+    state = Watched("pay-online")
+    for one in [*(heard(minute - 30, 0, 5, 0) for minute in range(30)), *votes]:
+        state = alerts.observe(state, one, EAGER).state
+    return state
+
+
+@attempt
+@given(st.lists(HEARD, max_size=10), CHANCE)
+def test_votes_in_any_order_and_repeated_end_in_the_same_alarm(
+    drawn: list[tuple[int, int, int, int]], chance: Random
+) -> None:
+    known = {(minute, partition): heard(minute, partition, *n) for minute, partition, *n in drawn}
+    votes = list(known.values())
+    shuffled = chance.sample([*votes, *votes], k=2 * len(votes))
+
+    ends = [alerts.expire(after(some), TEN + timedelta(minutes=9), EAGER).state
+            for some in (votes, shuffled)]  # fmt: skip
+
+    one, other = (None if end is None else end.series[""] for end in ends)
+    assert one is not None
+    assert other is not None
+    assert other.closed == one.closed
+    states = [None if s.told is None or s.told.state == "retracted" else s.told.state
+              for s in (one, other)]  # fmt: skip
+    assert states[0] == states[1]
+
+
+@attempt
+@given(st.lists(HEARD, max_size=40), CHANCE)
+def test_versions_count_up_from_one_and_nothing_fires_that_fires(
+    drawn: list[tuple[int, int, int, int]], chance: Random
+) -> None:
+    state, told = Watched("pay-online"), []
+    for step, (minute_, partition, sound, broken) in enumerate(drawn):
+        votes = heard(minute_ + step, partition, sound, broken)
+        change = alerts.observe(state, votes, EAGER)
+        told += change.results
+        looked = alerts.expire(change.state, votes.minute + timedelta(minutes=1), EAGER)
+        told += looked.results
+        assert looked.state is not None
+        state = WATCH.decode(WATCH.encode(looked.state)) if chance.random() < 0.3 else looked.state
+
+    last: dict[str, Alert] = {}
+    for message in told:
+        alert = message.record
+        assert isinstance(alert, Alert)
+        before = last.get(alert.id)
+        assert alert.version == (before.version + 1 if before else 1)
+        if before is None:
+            assert alert.state == "firing"
+            assert all(one.state != "firing" for one in last.values())
+        elif alert.state != "firing":
+            assert before.state == "firing"
+        last[alert.id] = alert

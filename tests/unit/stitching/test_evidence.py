@@ -1,0 +1,197 @@
+"""The detector, minute by minute: the worked example digit by digit, gates, resolving, idleness."""
+
+from math import log
+
+import pytest
+
+from pipeline.stitching.evidence import (
+    Detector,
+    Minute,
+    Standing,
+    Weights,
+    threshold_of,
+    weights_of,
+    wilson,
+    window,
+)
+from pipeline.stitching.rules import AlertRules
+
+NUMBERS = AlertRules()
+USUAL = weights_of(0.02, 0.25)
+
+
+def detector(weights: Weights = USUAL) -> Detector:
+    return Detector(NUMBERS, lambda _: weights)
+
+
+def votes(*minutes: tuple[int, int], start: int = 1) -> list[Minute]:
+    """Minutes of (votes, broken), each broken vote another customer's; left out where empty."""
+    numbered = enumerate(minutes, start)
+    return [Minute(at, count, broken, broken) for at, (count, broken) in numbered if count]
+
+
+def weighed(minutes: list[Minute], to: int, weights: Weights = USUAL) -> Standing:
+    standing = Standing(0)
+    detector(weights).advance(standing, minutes, to)
+    return standing
+
+
+def changes(minutes: list[Minute], to: int) -> list[tuple[int, bool]]:
+    """When it fires and resolves, looked at minute by minute."""
+    standing, found, weighs = Standing(0), [], detector()
+    for at in range(1, to + 1):
+        before = standing.firing
+        weighs.advance(standing, minutes, at)
+        if standing.firing != before:
+            found.append((at, standing.firing))
+    return found
+
+
+EXAMPLE = votes(*[(5, 0)] * 60, *[(5, 2)] * 20, *[(5, 0)] * 60)
+"""60 sound minutes, 20 in which two of five votes are broken, then sound again."""
+
+
+def test_the_null_and_the_alternatives_follow_from_the_usual_share_and_its_drift():
+    worse = [USUAL.null + (1 - USUAL.null) * tilt for tilt in (0.05, 0.2, 0.6)]
+
+    assert round(USUAL.null, 6) == 0.037365
+    assert [round(share, 3) for share in worse] == [0.085, 0.23, 0.615]
+    assert round(log(threshold_of(NUMBERS)), 2) == 14.18
+
+
+@pytest.mark.parametrize(
+    ("minute", "logarithm"),
+    [
+        (1, -0.9927),
+        (2, -0.5009),
+        (3, -0.2586),
+        (10, 0.1975),
+        (60, 0.2670),
+        (61, 3.0938),
+        (62, 5.8017),
+        (63, 8.6558),
+        (64, 11.5656),
+        (65, 14.4923),
+        (66, 17.4250),
+    ],
+)
+def test_the_evidence_of_the_worked_example_is_this_in_each_minute(minute, logarithm):
+    assert round(log(weighed(EXAMPLE, minute).mean), 4) == logarithm
+
+
+def test_it_fires_in_the_fifth_minute_of_the_break_and_resolves_nine_after_its_end():
+    assert changes(EXAMPLE, 140) == [(65, True), (89, False)]
+
+
+def test_since_when_is_the_minute_in_which_the_break_began():
+    standing = weighed(EXAMPLE, 70)
+
+    assert (standing.fired, standing.began) == (65, 61)
+
+
+@pytest.mark.parametrize(
+    ("usual", "broken", "needed"),
+    [
+        (0.005, (0.15, 0.3, 0.5, 0.9), (55, 20, 9, 4)),
+        (0.02, (0.15, 0.3, 0.5, 0.9), (184, 39, 16, 6)),
+        (0.08, (0.15, 0.3, 0.5, 0.9), (None, 213, 54, 12)),
+    ],
+)
+def test_a_break_takes_as_many_votes_as_the_likelihoods_say(usual, broken, needed):
+    weights = weights_of(usual, 0.25)
+
+    found = []
+    for share in broken:
+        steps = zip(weights.up, weights.down, strict=True)
+        growth = max(share * up + (1 - share) * down for up, down in steps)
+        enough = (log(threshold_of(NUMBERS)) + log(3)) / growth
+        found.append(round(enough) if growth > 0 else None)
+
+    assert found == list(needed)
+
+
+def test_looking_once_gives_what_looking_every_minute_gives():
+    standing, weighs = Standing(0), detector()
+    for at in range(1, 141):
+        weighs.advance(standing, EXAMPLE, at)
+
+    assert standing == weighed(EXAMPLE, 140)
+
+
+def test_a_minute_without_votes_adds_one_to_the_evidence_and_nothing_else():
+    before = weighed(votes((5, 2)), 1)
+
+    after = weighed(votes((5, 2)), 11)
+
+    assert after.evidence == tuple(one + 10 for one in before.evidence)
+    assert (after.climb, after.since) == (before.climb, before.since)
+
+
+def test_two_customers_are_too_few_however_often_they_break():
+    often = [Minute(at, 3, 3, 1 if at < 3 else 0) for at in range(1, 30)]
+
+    assert not weighed(often, 29).firing
+    often[5].customers = 1
+    assert weighed(often, 29).firing
+
+
+def test_evidence_alone_does_not_fire_once_the_share_is_normal_again():
+    standing, weighs = Standing(0, evidence=(1e20, 1e20, 1e20)), detector(weights_of(0.02, 0.0))
+
+    weighs.advance(standing, votes((1, 1), (1, 1), (100, 1)), 3)
+
+    assert standing.mean >= threshold_of(NUMBERS)
+    assert not standing.firing  # 3 of 102 are no more than the null of 3 %
+    weighs.advance(standing, votes((1, 1), (1, 1), (100, 1), (1, 1)), 4)
+    assert standing.firing
+
+
+def test_customers_are_looked_for_in_the_last_twenty_votes_where_an_hour_has_fewer():
+    rare = [Minute(at * 90, 1, 1, 1) for at in range(1, 8)]
+
+    assert weighed(rare, 7 * 90).firing
+
+
+def test_without_votes_a_firing_series_stays_as_it_is():
+    broken_only = votes(*[(5, 4)] * 10)
+
+    assert weighed(broken_only, 10).firing
+    assert weighed(broken_only, 10 + 30 * 24 * 60).firing
+
+
+def test_what_looked_mended_and_has_no_more_votes_is_resolved_all_the_same():
+    mended = votes(*[(5, 4)] * 10, (60, 0))
+
+    assert weighed(mended, 11).firing
+    standing = weighed(mended, 20)
+    assert not standing.firing
+    assert (standing.evidence[0], standing.climb) == (20 - standing.resolved, (0.0, 0.0, 0.0))
+
+
+def test_a_further_minute_may_decide_something_only_while_it_fires_or_could():
+    weighs, quiet, loud = detector(), votes((5, 0)), votes(*[(5, 4)] * 10)
+
+    assert not weighs.stirs(weighed(quiet, 1), quiet)
+    assert weighs.stirs(weighed(loud, 10), loud)
+    assert not weighs.stirs(weighed(loud, 40), loud)
+
+
+def test_evidence_has_a_ceiling_and_a_minute_may_have_any_number_of_votes():
+    crowd = votes((100_000, 100_000), (100_000, 100_000))
+
+    assert weighed(crowd, 2).mean == pytest.approx(1e30)
+
+
+def test_a_window_is_so_many_minutes_or_further_back_to_see_so_many_votes():
+    minutes = votes((4, 1), (4, 1), (0, 0), (4, 1))
+
+    assert window(minutes, 3, 4, 2).votes == 4
+    assert window(minutes, 3, 4, 2, votes=5).votes == 8
+    assert window(minutes, 3, 4, 2, votes=100).votes == 12
+    assert window(minutes, 3, 9, 5).votes == 0
+
+
+def test_the_lower_end_of_wilsons_interval_is_that_of_the_textbooks():
+    assert round(wilson(10, 9, 1.96), 3) == 0.596
+    assert wilson(0, 0, 1.96) == 0.0
+    assert round(wilson(20, 0, 1.96), 9) == 0.0

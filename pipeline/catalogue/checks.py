@@ -16,7 +16,7 @@ from pipeline.catalogue.documents import Document, Text, read
 from pipeline.catalogue.durations import duration_of, written
 from pipeline.catalogue.suggestions import closest
 from pipeline.errors import Problem
-from pipeline.stitching.rules import SESSION_RULES, Rules
+from pipeline.stitching.rules import SESSION_RULES, AlertRules, Rules
 
 # Research quoted in the field names billing and field service among the touchpoints that
 # inventories most often overlook. The words are our own choice, matched at the start of a word.
@@ -48,6 +48,7 @@ def problems(files: Written) -> list[Problem]:
     gap = _longest_gap(files.rules)
     if files.rules is not None:
         found += _sources_twice(files.rules)
+        found += _unwatchable(files.rules)
     for document in files.missions:
         found += _references(document, channels)
         found += _contradictions(document)
@@ -181,6 +182,34 @@ def _sources_twice(rules: Document) -> Iterator[Problem]:
         if known != line:
             message = f'source "{source}" on {channel} stands already in line {known}'
             yield Problem(file=rules.file, line=line, message=message)
+
+
+def _unwatchable(rules: Document) -> Iterator[Problem]:
+    """Numbers of alerts that contradict each other, given or not."""
+    table = rules.content.get("alerts")
+    if not isinstance(table, dict):
+        return
+    plain = AlertRules()
+    spans = {name: getattr(plain, name) for name in ("open", "kept")}
+    for name in spans:
+        for text in rules.texts("alerts", name):
+            spans[name] = _duration(text) or spans[name]
+    if spans["kept"] <= spans["open"]:
+        message = (
+            f"kept: expected longer than open, {written(spans['open'])}; "
+            f"found {written(spans['kept'])}"
+        )
+        line = rules.line_of("alerts", "kept" if "kept" in table else "open")
+        yield Problem(file=rules.file, line=line, message=message)
+    least = table.get("usual_share_min", plain.usual_share_min)
+    usual = table.get("usual_share", plain.usual_share)
+    numbers = isinstance(least, int | float) and isinstance(usual, int | float)
+    if numbers and least > usual:
+        message = f"usual_share_min: expected at most usual_share, {usual:g}; found {least:g}"
+        line = rules.line_of(
+            "alerts", "usual_share_min" if "usual_share_min" in table else "usual_share"
+        )
+        yield Problem(file=rules.file, line=line, message=message)
 
 
 def _impatience(document: Document, gap: tuple[timedelta, str]) -> Iterator[Problem]:

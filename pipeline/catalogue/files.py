@@ -54,11 +54,12 @@ def examples(directory: Path) -> list[Example]:
 def fingerprint_of(rules: Rules) -> str:
     """What tells these rules from others: the same for the same meaning, whatever the wording.
 
-    Comments, layout and examples of the files do not count; the order of touchpoints and of
-    identifier types does, since it decides. The same on every machine.
+    Comments, layout and examples of the files do not count, nor what alerts are raised by, since
+    no customer's results depend on it; the order of touchpoints and of identifier types does,
+    since it decides. The same on every machine.
     """
     parts = msgspec.structs.asdict(rules)
-    del parts["fingerprint"]
+    del parts["fingerprint"], parts["alerts"]
     parts["inventory"] = list(rules.inventory.entries.values())
     parts["missions"] = list(rules.missions.all.values())
     parts["source_sessions"] = sorted(rules.source_sessions.items(), key=lambda one: one[0])

@@ -19,6 +19,7 @@ from pipeline.stitching.inventory import OTHER, Entry, Inventory, Sign
 from pipeline.stitching.missions import Mission, Missions, Objectives, Phase
 from pipeline.stitching.rules import (
     SESSION_RULES,
+    AlertRules,
     IdentityRules,
     Rules,
     SessionRule,
@@ -276,22 +277,44 @@ class SourcesTable(Table):
     test: list[Filled] = Field(default_factory=list)
 
 
-_VERDICT_KINDS: Final[dict[Any, Any]] = {
+_KINDS: Final[dict[Any, Any]] = {
     int: Count,
     float: Annotated[float, Field(ge=0, allow_inf_nan=False)],
     timedelta: DurationOrZero,
 }
-_VERDICT_KEYS: Final[dict[str, Any]] = {
-    field.name: (_VERDICT_KINDS.get(field.type, field.type) | None, None)
-    for field in msgspec.structs.fields(VerdictRules)
-}
 
-# `[verdicts]` has the fields of `VerdictRules`, each optional: a threshold that the core learns
-# can be set here at once.
+
+def _keys_of(rules: Any, **narrower: Any) -> dict[str, Any]:
+    """The fields of some rules, each optional, as those of a table; some have narrower ranges."""
+    kinds = {
+        field.name: narrower.get(field.name, _KINDS.get(field.type, field.type))
+        for field in msgspec.structs.fields(rules)
+    }
+    return {name: (kind | None, None) for name, kind in kinds.items()}
+
+
+_Share = Annotated[float, Field(gt=0, lt=1)]
+
+# `[verdicts]` and `[alerts]` have the fields of their rules, each optional: a threshold that the
+# core learns can be set here at once.
 if TYPE_CHECKING:
     VerdictsTable = Table
+    AlertsTable = Table
 else:
-    VerdictsTable = create_model("VerdictsTable", __base__=Table, **_VERDICT_KEYS)
+    VerdictsTable = create_model("VerdictsTable", __base__=Table, **_keys_of(VerdictRules))
+    AlertsTable = create_model(
+        "AlertsTable",
+        __base__=Table,
+        **_keys_of(
+            AlertRules,
+            false_alarms_a_day=Annotated[float, Field(gt=0, allow_inf_nan=False)],
+            usual_share=_Share,
+            usual_share_min=_Share,
+            page_share=_Share,
+            open=Duration,
+            kept=Duration,
+        ),
+    )
 
 
 class RulesFile(Table):
@@ -300,6 +323,7 @@ class RulesFile(Table):
     sessions: SessionsTable = SessionsTable()
     identity: IdentityTable = IdentityTable()
     verdicts: VerdictsTable = VerdictsTable()
+    alerts: AlertsTable = AlertsTable()
     revisions: RevisionsTable = RevisionsTable()
     sources: SourcesTable = SourcesTable()
 
@@ -309,6 +333,7 @@ class RulesFile(Table):
         if "window" in given:
             given["revision_window"] = given.pop("window")
         verdicts = self.verdicts.model_dump(exclude_none=True)
+        alerts = self.alerts.model_dump(exclude_none=True)
         return Rules(
             inventory=inventory,
             missions=missions,
@@ -316,6 +341,7 @@ class RulesFile(Table):
             source_sessions=self.sessions.by_source(),
             identity=self.identity.rules(),
             verdicts=VerdictRules(**verdicts),
+            alerts=AlertRules(**alerts),
             test_sources=frozenset(self.sources.test),
             **given,
         )

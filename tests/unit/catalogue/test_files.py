@@ -125,6 +125,16 @@ def test_a_fingerprint_tells_catalogues_apart_by_meaning_not_by_wording(catalogu
     assert len(first) == files.FINGERPRINT_LENGTH
 
 
+def test_numbers_of_alerts_are_no_part_of_the_fingerprint(catalogue):
+    first = files.load(catalogue.directory)
+
+    catalogue.write("rules.toml", "[alerts]\nseries = 50\nfalse_alarms_a_day = 2\n")
+    rules = files.load(catalogue.directory)
+
+    assert rules.fingerprint == first.fingerprint
+    assert (rules.alerts.series, rules.alerts.false_alarms_a_day) == (50, 2.0)
+
+
 def test_what_the_rules_do_not_name_keeps_its_default(catalogue):
     catalogue.write("rules.toml", RULES)
 

@@ -13,6 +13,7 @@ from pipeline.stitching.journeys import REASONS
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import (
     SESSION_RULES,
+    AlertRules,
     IdentityRules,
     Rules,
     SessionRule,
@@ -52,6 +53,7 @@ def value_of(default: str) -> timedelta | float:
         ("`[[sessions.source]]`", tables.SourceSessionTable),
         ("`[identity]`", tables.IdentityTable),
         ("`[verdicts]`", tables.VerdictsTable),
+        ("`[alerts]`", tables.AlertsTable),
         ("`[revisions]`", tables.RevisionsTable),
         ("`[sources]`", tables.SourcesTable),
     ],
@@ -66,7 +68,12 @@ def test_every_key_is_described_and_required_where_it_is(heading, model):
 
 @pytest.mark.parametrize(
     ("heading", "rules"),
-    [("`[identity]`", IdentityRules()), ("`[verdicts]`", VerdictRules()), ("`[revisions]`", PLAIN)],
+    [
+        ("`[identity]`", IdentityRules()),
+        ("`[verdicts]`", VerdictRules()),
+        ("`[alerts]`", AlertRules()),
+        ("`[revisions]`", PLAIN),
+    ],
 )
 def test_every_default_of_the_rules_is_the_one_described(heading, rules):
     code_says = {"window": "revision_window"}

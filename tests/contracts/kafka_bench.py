@@ -26,7 +26,6 @@ from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import Stage
 from schemas.brokers import Brokers
-from schemas.topics import TOUCHPOINTS
 from tests.brokers.broker import Broker
 from tests.brokers.topics import fresh
 from tests.builders import NO_MISSIONS
@@ -106,15 +105,25 @@ class KafkaRuntime:
                 await asyncio.sleep(0.1)
 
     def _caught_up(self) -> bool:
-        """Whether nothing is left to read but, on what stages write, a transaction's marker."""
+        """Whether no record is left to read behind what each partition has taken in.
+
+        Ends are no help: behind the last record may stand the markers of several transactions.
+        """
+        places = [
+            TopicPartition(topic, one.number, one.partition.offsets.get(topic, 0))
+            for one in self._ownership.owned
+            for topic in one.stage.reads
+        ]
         reader = self._reader()
         try:
-            for one in self._ownership.owned:
-                for topic in one.stage.reads:
-                    _, end = reader.get_watermark_offsets(TopicPartition(topic, one.number), 10)
-                    markers = 0 if topic == TOUCHPOINTS else 1
-                    if one.partition.offsets.get(topic, 0) < end - markers:
+            reader.assign(places)
+            ended = 0
+            while ended < len(places):
+                for record in reader.consume(len(places), 0.1):
+                    if record.error() is None:
                         return False
+                    assert record.error().code() == KafkaError._PARTITION_EOF
+                    ended += 1
             return True
         finally:
             reader.close()

@@ -17,15 +17,15 @@ import msgspec
 
 from pipeline.stitching import baseline, evidence, watched, wording
 from pipeline.stitching.change import Change, Message
-from pipeline.stitching.evidence import Detector, Minute, Standing
+from pipeline.stitching.evidence import Detector, Minute, Part, Standing
 from pipeline.stitching.ids import derived
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.votes import OVERALL, SAMPLES_MAX, minute_of, time_of
-from pipeline.stitching.watched import Part, Series, Told, Watched
+from pipeline.stitching.watched import Series, Told, Watched
 from schemas.records import Alert, Votes
 from schemas.topics import TOUCHPOINT_ALERTS
 
-JUDGED_EVERY: Final = 10
+JUDGED_EVERY: Final = 5
 """Minutes after which a series is looked at though nothing in it calls for it (P)."""
 
 SEEN: Final = 60
@@ -231,11 +231,12 @@ def _publish(
     told = series.told
     assert told is not None
     seen = _figures(series, told, state.now)
+    begins = max(told.since, state.now - SEEN)
     parts = [
         part
-        for minute, of in series.parts.items()
-        if minute >= max(told.since, state.now - SEEN)
-        for part in of.values()
+        for minute in series.minutes
+        if minute.at >= begins and minute.parts is not None
+        for part in minute.parts.values()
     ]
     mean = standing.mean
     alert = Alert(

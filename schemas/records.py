@@ -268,10 +268,10 @@ class Alert(Record, frozen=True):
         since: When the break began, as far as the votes tell.
         at: Event time of this version.
         usual_share: The share of votes that is broken usually, at this hour.
-        present_share: The share since `since`, the last hour at most; once resolved, that of the
-            last minutes.
-        votes: Votes since `since`, the last hour at most.
-        customers: Different customers whose votes broke since then.
+        present_share: The share since `since`, of the last hour or of the last 20 votes; once
+            resolved, that of the last minutes.
+        votes: How many votes that is the share of.
+        customers: Of how many different customers the broken ones of them are.
         evidence, threshold: The logarithm of the evidence that it is broken, and of what it takes
             to fire.
         sentence: All of this in one sentence for a person.

@@ -171,7 +171,7 @@ UPGRADE: Final = (
     Story(  # rings up, is sent to the website, cannot order there, is gone
         "upgrade-phone",
         "frustrated",
-        7,
+        1,
         (
             Beat("call-care", 0),
             Beat("upgrade-by-phone", 30),

@@ -17,15 +17,15 @@ import msgspec
 
 from pipeline.stitching import baseline, evidence, watched, wording
 from pipeline.stitching.change import Change, Message
-from pipeline.stitching.evidence import Detector, Minute, Standing
+from pipeline.stitching.evidence import Detector, Minute, Part, Standing
 from pipeline.stitching.ids import derived
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.votes import OVERALL, SAMPLES_MAX, minute_of, time_of
-from pipeline.stitching.watched import Part, Series, Told, Watched
+from pipeline.stitching.watched import Series, Told, Watched
 from schemas.records import Alert, Votes
 from schemas.topics import TOUCHPOINT_ALERTS
 
-JUDGED_EVERY: Final = 10
+JUDGED_EVERY: Final = 5
 """Minutes after which a series is looked at though nothing in it calls for it (P)."""
 
 SEEN: Final = 60
@@ -180,12 +180,12 @@ def _grown(
     state: Watched, name: str, series: Series, standing: Standing, rules: Rules
 ) -> list[Message]:
     """A firing alert goes out again where it became more severe, or met many more customers."""
-    told = series.told
+    told, numbers = series.told, rules.alerts
     assert told is not None
     severity = _severity(state, series, standing, rules)
     customers = _figures(series, told, state.now).customers
     worse = severity == "page" and told.severity == "ticket"
-    if not worse and customers < GROWN * told.customers:
+    if not worse and customers < max(GROWN * told.customers, numbers.customers_min):
         return []
     series.told = msgspec.structs.replace(
         told,
@@ -220,9 +220,15 @@ def _severity(
 
 
 def _figures(series: Series, told: Told, now: int) -> Minute:
-    """Votes since the break began, the last hour at most; once resolved, of the last minutes."""
-    length = evidence.SHORT if told.state == "resolved" else min(SEEN, now - told.since + 1)
-    return evidence.window(series.minutes, len(series.minutes), now, length)
+    """Votes since the break began, those of the last hour or the last twenty of them.
+
+    Once it is resolved, those of the last minutes.
+    """
+    minutes = series.minutes
+    if told.state == "resolved":
+        return evidence.window(minutes, len(minutes), now, evidence.SHORT)
+    since = minutes[evidence.index_of(minutes, told.since) :]
+    return evidence.window(since, len(since), now, SEEN, evidence.GATE_VOTES)
 
 
 def _publish(
@@ -231,11 +237,12 @@ def _publish(
     told = series.told
     assert told is not None
     seen = _figures(series, told, state.now)
+    begins = told.since if seen.votes <= evidence.GATE_VOTES else state.now - SEEN
     parts = [
         part
-        for minute, of in series.parts.items()
-        if minute >= max(told.since, state.now - SEEN)
-        for part in of.values()
+        for minute in series.minutes
+        if minute.at >= max(begins, told.since) and minute.parts is not None
+        for part in minute.parts.values()
     ]
     mean = standing.mean
     alert = Alert(

@@ -67,6 +67,16 @@ IDLE_LOOK: Final = 2 * SHORT + HOLD
 """After so many minutes without votes, further ones decide nothing."""
 
 
+class Part(msgspec.Struct, array_like=True, gc=False):
+    """One stitch partition's totals of a minute."""
+
+    votes: int
+    broken: int
+    customers: int
+    reasons: dict[str, int] = {}
+    samples: tuple[str, ...] = ()
+
+
 class Minute(msgspec.Struct, array_like=True, gc=False):
     """The votes of one minute.
 
@@ -74,12 +84,15 @@ class Minute(msgspec.Struct, array_like=True, gc=False):
         at: The minute, since 1970.
         votes, broken: How many.
         customers: How many of the broken are of customers not broken shortly before.
+        parts: What each stitch partition said, their sum being the above; None once it is no longer
+            corrected.
     """
 
     at: int
     votes: int
     broken: int
     customers: int
+    parts: dict[int, Part] | None = None
 
 
 class Weights(NamedTuple):

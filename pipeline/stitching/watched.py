@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.stitching import evidence
 from pipeline.stitching.baseline import Baseline, Cell
-from pipeline.stitching.evidence import Detector, Minute, Standing, Weights, weights_of
+from pipeline.stitching.evidence import Detector, Minute, Part, Standing, Weights, weights_of
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.votes import OVERALL
 from schemas.records import AlertState, Votes
@@ -27,16 +27,6 @@ ever."""
 
 SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
-
-
-class Part(msgspec.Struct, array_like=True, gc=False):
-    """One stitch partition's totals of a minute."""
-
-    votes: int
-    broken: int
-    customers: int
-    reasons: dict[str, int] = {}
-    samples: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, array_like=True, gc=False):
@@ -68,7 +58,6 @@ class Series(msgspec.Struct, array_like=True, gc=False):
         passed: How it stood at the end of the last minute that is no longer kept.
         closed: How it stood at the end of the last minute that is believed to be complete.
         minutes: Those that are kept, and before them what the gate looks back on; sorted.
-        parts: What each stitch partition said of them, by minute.
         baseline: What is usual.
         usual: By hour, the share and drift that its minutes are weighed with: fixed when the hour
             begins, so that weighing them again gives the same.
@@ -83,7 +72,6 @@ class Series(msgspec.Struct, array_like=True, gc=False):
     closed: Standing
     baseline: Baseline
     minutes: list[Minute] = []
-    parts: dict[int, dict[int, Part]] = {}
     usual: dict[int, tuple[float, float]] = {}
     learning: tuple[int, int, int] = (0, 0, 0)
     spans: list[tuple[int, int]] = []
@@ -121,21 +109,23 @@ def take(series: Series, minute: int, votes: Votes) -> bool:
     if minute <= series.passed.at:
         return False
     part = Part(votes.votes, votes.broken, votes.customers, votes.reasons, votes.touchpoints)
-    parts = series.parts.setdefault(minute, {})
+    minutes = series.minutes
+    index = evidence.index_of(minutes, minute)
+    if index == len(minutes) or minutes[index].at != minute:
+        minutes.insert(index, Minute(minute, 0, 0, 0, {}))
+    parts = minutes[index].parts
+    assert parts is not None
     before = parts.get(votes.partition)
     if before == part:
         return False
     parts[votes.partition] = part
-    total = Minute(
+    minutes[index] = Minute(
         minute,
         sum(one.votes for one in parts.values()),
         sum(one.broken for one in parts.values()),
         sum(one.customers for one in parts.values()),
+        parts,
     )
-    minutes = series.minutes
-    index = evidence.index_of(minutes, minute)
-    known = index < len(minutes) and minutes[index].at == minute
-    minutes[index : index + known] = [total]
     if minute <= series.closed.at:
         series.closed = series.passed.copy()  # to be weighed again, all of it
         return True
@@ -179,7 +169,7 @@ def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
     detector.advance(series.passed, minutes, until)
     alarms = [span for one in state.series.values() for span in one.spans]
     for one in minutes[start:end]:
-        series.parts.pop(one.at, None)
+        one.parts = None
         if any(_is_under(one.at, span) for span in alarms):
             continue
         hour, votes, broken = series.learning

@@ -9,6 +9,7 @@ from pipeline.stitching import alerts
 from pipeline.stitching.change import Message
 from pipeline.stitching.rules import AlertRules
 from pipeline.stitching.watched import Watched
+from pipeline.topology import WATCH
 from schemas.records import Alert, Votes
 from tests.builders import MIDNIGHT, RULES, at
 
@@ -276,5 +277,7 @@ def test_of_a_long_day_only_what_is_kept_is_kept():
 
     series = watching.state.series[""]
     assert len(series.minutes) <= 120 + 60 + alerts.JUDGED_EVERY
-    assert len(series.parts) <= 120 + alerts.JUDGED_EVERY
+    corrected = [one for one in series.minutes if one.parts is not None]
+    assert len(corrected) <= 120 + alerts.JUDGED_EVERY
+    assert len(WATCH.encode(watching.state)) <= 4096
     assert len(series.usual) <= 4

@@ -20,7 +20,7 @@ from pipeline.runtimes.memory import in_memory
 from pipeline.topology import STAGES
 from schemas.errors import ContractViolation
 from schemas.records import Touchpoint
-from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
+from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, TOUCHPOINT_ALERTS, VERDICTS, VOTES
 
 EXAMPLE = """
 touchpoints replay seeds/journeys/*.jsonl --final --topic journey-outcomes
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         touchpoints = _touchpoints(arguments.files, context, refused, progress)
         for line in results_of(
             touchpoints,
-            in_memory(rules),
+            in_memory(rules, watching=not topics.isdisjoint({VOTES, TOUCHPOINT_ALERTS})),
             topics,
             keep_open=arguments.keep_open,
             final=arguments.final,

@@ -58,6 +58,8 @@ class Engine:
         expire_after: Moves of the watermark after which what is due expires. Stores that write
             before they can tell what is due want more than one; nothing but the moment of a
             result depends on it.
+        watching: Whether votes are counted and watched. A replay that is asked for neither votes
+            nor alerts need not; the other results do not depend on it.
 
     Attributes:
         outbox: What was sent since it was last emptied, in order; the runtime empties it.
@@ -66,12 +68,18 @@ class Engine:
     """
 
     def __init__(
-        self, stores: Mapping[str, StateStore], rules: Rules, *, expire_after: int = 1
+        self,
+        stores: Mapping[str, StateStore],
+        rules: Rules,
+        *,
+        expire_after: int = 1,
+        watching: bool = True,
     ) -> None:
         self.outbox: list[Message] = []
         self.failures: list[tuple[str, str, Exception]] = []
         self._expire_after = expire_after
         self._moves = 0
+        self._watching = watching
         self._rules = rules
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
         self._readers: dict[str, tuple[Stage, StateStore]] = {
@@ -161,7 +169,8 @@ class Engine:
         while True:
             for message in messages:  # it grows while it is walked
                 if message.topic in inward:
-                    messages.extend(self._step(message))
+                    if self._watching:
+                        messages.extend(self._step(message))
                     continue
                 outbox.append(message)
                 if message.topic not in readers:

@@ -100,6 +100,6 @@ class MemoryStates:
             waiting.append(key)
 
 
-def in_memory(rules: Rules) -> Engine:
-    """An engine whose states are kept in memory."""
-    return Engine({stage.name: MemoryStates() for stage in STAGES}, rules)
+def in_memory(rules: Rules, *, watching: bool = True) -> Engine:
+    """An engine whose states are kept in memory; see `Engine` for `watching`."""
+    return Engine({stage.name: MemoryStates() for stage in STAGES}, rules, watching=watching)

@@ -24,7 +24,7 @@ from pipeline.runtimes.engine import Engine, StateStore
 from pipeline.settings import PipelineSettings
 from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
-from pipeline.topology import STAGES
+from pipeline.topology import IDENTIFY, STAGES, STITCH
 from schemas.brokers import Brokers
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def worker(
         settings.pipeline,
         PipelineTelemetry(registry),
         clock=now,
+        stages=STAGES if settings.pipeline.watching else (IDENTIFY, STITCH),
     )
 
 

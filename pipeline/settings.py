@@ -40,6 +40,7 @@ class WorkerSettings(BaseModel):
         commit_timeout: How long a commit may take before the worker gives it up.
         unpacked_states_max: States of one partition that stay unpacked between batches. An unpacked
             one takes some ten times the memory of a packed one, and saves its unpacking.
+        watching: Whether votes are counted and alerts raised; the same for all workers of a group.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class WorkerSettings(BaseModel):
     session_timeout: Duration = duration_of("45s")
     commit_timeout: Duration = duration_of("30s")
     unpacked_states_max: Count = 20_000
+    watching: bool = True
 
 
 class PipelineSettings(BaseSettings):

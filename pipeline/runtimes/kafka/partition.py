@@ -58,6 +58,7 @@ class StagePartition:
         unpacked_max: See `PartitionStates`.
         number: The partition's: whose totals its votes are.
         telling: To whom it tells how far event time is; None for the last stage.
+        watching: Whether what the stage tells itself is of use to anybody.
         follows: Whether its event time is what the stage before tells it, not what its own records
             show: a stage whose input others write.
 
@@ -74,10 +75,11 @@ class StagePartition:
         *,
         telling: Telling | None = None,
         follows: bool = False,
+        watching: bool = True,
     ) -> None:
         self.offsets: dict[str, int] = {}
         self._number = number
-        self._telling, self._follows = telling, follows
+        self._telling, self._follows, self._watching = telling, follows, watching
         self._stage, self._rules = stage, rules
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
         self._known = Known(Watermark())
@@ -324,6 +326,8 @@ class StagePartition:
         """The messages to send; what the stage tells itself is stepped, and never sent."""
         for made in results:
             if made.topic in self._stage.inward:
+                if not self._watching:
+                    continue
                 state = self._states.get(made.key)
                 change = self._stage.step(state, made.key, made, self.watermark, self._rules)
                 self._keep(made.key, change.state)

@@ -23,6 +23,7 @@ from pipeline.stitching.rules import Rules
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import STAGES, Stage
 from schemas.brokers import Brokers
+from schemas.topics import VOTES
 
 _logger: Final = logging.getLogger("touchpoints.pipeline")
 
@@ -194,6 +195,7 @@ class Ownership:
             number,
             telling=self._telling(stage, number, changelog),
             follows=stage.reads[0] in self._written,
+            watching=VOTES in self._readers,
         )
         partition.restore(restored)
         self._telemetry.partition_restored(

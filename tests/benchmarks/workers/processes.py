@@ -50,20 +50,23 @@ def fill(brokers: Brokers, lines: Iterable[bytes]) -> int:
 
 
 @contextmanager
-def workers(brokers: Brokers, count: int) -> Iterator[list[int]]:
+def workers(brokers: Brokers, count: int, *, watching: bool = True) -> Iterator[list[int]]:
     """So many `touchpoints work`; their process ids."""
-    with starting(brokers) as start:
+    with starting(brokers, watching=watching) as start:
         yield [start().pid for _ in range(count)]
 
 
 @contextmanager
-def starting(brokers: Brokers) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
+def starting(
+    brokers: Brokers, *, watching: bool = True
+) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
     """Starts `touchpoints work`, as often as it is called; all that still run end with it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "settings.toml")
         file.write_text(
             f'[kafka]\nbootstrap_servers = "{brokers.bootstrap_servers}"\n'
             f'application = "{brokers.application}"\n'
+            f"[pipeline]\nwatching = {str(watching).lower()}\n"
         )
         command = [sys.executable, "-m", "pipeline.cli.main", "work", "--settings", str(file)]
         running: list[subprocess.Popen[bytes]] = []

@@ -8,7 +8,7 @@ from pipeline.runtimes.kafka.partition import Batch, StagePartition
 from pipeline.topology import STITCH, WATCH
 from schemas import codec
 from schemas.records import Alert, Votes
-from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINT_ALERTS, VOTES
+from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINT_ALERTS, VERDICTS, VOTES
 from tests.builders import RULES, at, touchpoint
 
 
@@ -104,3 +104,12 @@ def test_a_partition_that_is_taken_over_in_between_says_the_same():
     after = committed(second, VOTES, votes)
 
     assert sent([*before, *after], TOUCHPOINT_ALERTS) == sent(plain, TOUCHPOINT_ALERTS)
+
+
+def test_no_vote_leaves_a_partition_where_nobody_watches():
+    partition = StagePartition(STITCH, RULES, 100, watching=False)
+
+    batches = committed(partition, CUSTOMER_TOUCHPOINTS, BREAK)
+
+    assert any(one.topic == VERDICTS for batch in batches for one in batch.outputs)
+    assert not any(one.topic == VOTES for batch in batches for one in batch.outputs)

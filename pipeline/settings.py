@@ -38,6 +38,8 @@ class WorkerSettings(BaseModel):
         session_timeout: Silence after which Kafka takes a worker for dead and gives its partitions
             to others. Shorter is a faster take-over; longer forgives longer pauses.
         commit_timeout: How long a commit may take before the worker gives it up.
+        take_over_timeout: How long taking partitions over, with all their states, may take; a
+            million states take some 10 s.
         unpacked_states_max: States of one partition that stay unpacked between batches. An unpacked
             one takes some ten times the memory of a packed one, and saves its unpacking.
         watching: Whether votes are counted and alerts raised; the same for all workers of a group.
@@ -48,6 +50,7 @@ class WorkerSettings(BaseModel):
     batch_records_max: Count = 5_000
     session_timeout: Duration = duration_of("45s")
     commit_timeout: Duration = duration_of("30s")
+    take_over_timeout: Duration = duration_of("90s")
     unpacked_states_max: Count = 20_000
     watching: bool = True
 

@@ -76,6 +76,7 @@ class PipelineTelemetry:
         self._restore_seconds = histogram(
             "restore_seconds", "Taking one partition over", (0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
         )
+        self._missed = counter("records_missed", "Records retention took before they were read")
         self._missions: set[str] = set()
         self._last_tick_failure = ""
 
@@ -97,6 +98,11 @@ class PipelineTelemetry:
         self._restored_states.labels(stage).inc(states)
         self._restore_seconds.observe(seconds)
         _logger.info("took over %s %d: %d states in %.1f s", stage, partition, states, seconds)
+
+    def records_missed(self, where: str, count: int) -> None:
+        """Retention took records before a worker had read them; they are lost to the results."""
+        self._missed.inc(count)
+        _logger.error("%s: retention took up to %d records that nobody had read", where, count)
 
     def stopped(self) -> None:
         """The runtime has let go, all that was accepted being durable."""

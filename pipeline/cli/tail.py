@@ -18,6 +18,9 @@ SUMMARY = "follow a topic"
 BATCH_MAX: Final = 500
 """Records read, written and flushed at once."""
 
+SILENCE_MAX: Final = timedelta(seconds=10)
+"""How long, once the time is up, it is waited for what should be there and does not come."""
+
 POLL: Final = timedelta(milliseconds=50)
 """How often the log is asked for more, once all of it has been read."""
 
@@ -127,14 +130,16 @@ def batches(source: Source, count: int | None, timeout: float | None) -> Iterato
     What is there already is given whole, however short the timeout: with 0 that and no more.
     """
     ends = None if timeout is None else time.monotonic() + timeout
-    left = count
+    left, heard_at = count, time.monotonic()
     while left is None or left > 0:
         limit = BATCH_MAX if left is None else min(left, BATCH_MAX)
         values = source.read(limit, POLL.total_seconds())
         if values:
             left = None if left is None else left - len(values)
             yield values
-        if ends is not None and time.monotonic() >= ends and source.all_read:
+            heard_at = time.monotonic()
+        silent = time.monotonic() - heard_at > SILENCE_MAX.total_seconds()
+        if ends is not None and time.monotonic() >= ends and (source.all_read or silent):
             return
 
 

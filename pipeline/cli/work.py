@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from contextlib import AsyncExitStack
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from listeners import settings as listeners_settings
 from pipeline import bootstrap, settings
@@ -22,6 +22,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
+from pipeline.runtimes.errors import WorkerFailed
 
 EXAMPLE: Final = """
 touchpoints topics create --bootstrap-servers localhost:9092
@@ -97,8 +98,16 @@ async def serve(arguments: argparse.Namespace) -> int:
         await stack.enter_async_context(app.running(made, ownership))
         print(f"touchpoints: working on {brokers.bootstrap_servers}, operations on {operations}")
         print(f"touchpoints: group {brokers.application}, Ctrl-C stops", flush=True)
-        await until_stopped(stopped, lambda: None)
+        await until_stopped(stopped, lambda: crash_of(made))
+        if (crash := crash_of(made)) is not None:
+            leave(crash)
     return 0
+
+
+def crash_of(app: Any) -> Exception | None:
+    """What ended Faust's app from within; None while it runs."""
+    reason = app.crash_reason
+    return reason if reason is None or isinstance(reason, Exception) else WorkerFailed(str(reason))
 
 
 def leave(error: BaseException) -> NoReturn:

@@ -3,12 +3,20 @@
 import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from faust.types import TP
+from prometheus_client import CollectorRegistry
 
 from pipeline.runtimes.errors import StateUnusable, TakenOver
 from pipeline.runtimes.kafka.changelog import FORMAT, PROGRESS, Changelog, Output, Progress
+from pipeline.runtimes.kafka.worker import Ownership
+from pipeline.settings import WorkerSettings
+from pipeline.telemetry import PipelineTelemetry
 from schemas.topics import CUSTOMER_TOUCHPOINTS, SESSIONS
 from tests.brokers.broker import Broker
 from tests.brokers.topics import fresh
+from tests.builders import NO_MISSIONS
+from tests.unit.runtimes.counting import Clock
+from tests.unit.runtimes.stages import STITCH
 
 APPLICATION = "test-changelog"
 TOPIC = f"{APPLICATION}-stitch-changelog"
@@ -117,6 +125,37 @@ def test_progress_that_cannot_be_read_is_refused_with_its_place(broker: Broker) 
 
     with pytest.raises(StateUnusable, match=f"{TOPIC}, partition 1"):
         changelog(broker).take_over()
+
+
+def ownership(broker: Broker) -> Ownership:
+    return Ownership(
+        broker.brokers.model_copy(update={"application": APPLICATION}),
+        NO_MISSIONS,
+        WorkerSettings(),
+        PipelineTelemetry(CollectorRegistry()),
+        clock=Clock(),
+        stages=(STITCH,),
+    )
+
+
+async def test_a_topic_that_was_made_anew_is_told_and_not_skipped(broker: Broker) -> None:
+    former = changelog(broker)
+    former.take_over()
+    former.commit([], [], progress(1_000))
+
+    with pytest.raises(StateUnusable, match="was it made anew"):
+        await ownership(broker).restore({TP(CUSTOMER_TOUCHPOINTS, 1)})
+
+
+async def test_what_is_no_longer_assigned_is_let_go_of(broker: Broker) -> None:
+    owning = ownership(broker)
+    await owning.restore({TP(CUSTOMER_TOUCHPOINTS, 0), TP(CUSTOMER_TOUCHPOINTS, 1)})
+    assert [one.number for one in owning.owned] in ([0, 1], [1, 0])
+
+    await owning.restore(set())
+    await owning.take(TP(CUSTOMER_TOUCHPOINTS, 1), [])
+
+    assert owning.owned == []
 
 
 def test_many_records_fit_one_batch(broker: Broker) -> None:

@@ -17,6 +17,7 @@ import faust
 from faust.types import TP
 from faust.types.auth import CredentialsT
 
+from pipeline.runtimes.errors import WorkerFailed
 from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, transport_of
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.settings import WorkerSettings
@@ -57,15 +58,32 @@ def create(
     async def restore(assigned: set[TP]) -> dict[TP, int]:
         try:
             return await ownership.restore(assigned)
+        except asyncio.CancelledError:
+            # Faust gives up waiting, and would go on as a member that does nothing.
+            if not app.should_stop:
+                message = (
+                    f"expected to take over {len(assigned)} partitions within "
+                    f"{settings.take_over_timeout.total_seconds():g} s; it took longer, or a "
+                    f"rebalance came between. Raise take_over_timeout of [pipeline], or add workers"
+                )
+                fail(WorkerFailed(message))
+            raise
         except Exception as error:
             fail(error)
             raise
 
+    async def let_go(_: Any, /, *given: Any, signal: Any, **__: Any) -> None:
+        if not given[0]:  # Faust seeks, and so restores, only where something is assigned
+            await restore(set())
+
+    app.on_partitions_assigned.connect(let_go, weak=False)
     app.transport = transport_of(restore)(app.conf.broker_consumer, app)
     for stage in ownership.stages:
         _add_agent(app, stage.name, stage.reads, ownership, fail)
 
     async def tick() -> None:
+        if app.rebalancing:
+            return  # somebody else may be taking over what is still called ours
         try:
             await ownership.tick(clock())
         except Exception as error:
@@ -84,8 +102,10 @@ async def running(app: faust.App, ownership: Ownership) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await app.stop()
-        await ownership.close()
+        try:
+            await app.stop()
+        finally:
+            await ownership.close()
 
 
 def _add_agent(
@@ -136,7 +156,10 @@ def _options(brokers: Brokers, settings: WorkerSettings) -> dict[str, Any]:
         "table_standby_replicas": 1,  # keeps the co-partitioning assignor, though no table exists
         "broker_session_timeout": settings.session_timeout.total_seconds(),
         "broker_heartbeat_interval": min(HEARTBEAT, settings.session_timeout.total_seconds() / 3),
-        "broker_request_timeout": max(90.0, settings.session_timeout.total_seconds()),
+        # Faust waits so long for `perform_seek`, in which partitions are taken over.
+        "broker_request_timeout": max(
+            settings.take_over_timeout.total_seconds(), settings.session_timeout.total_seconds()
+        ),
         "broker_rebalance_timeout": 60.0,
         "broker_max_poll_interval": 300.0,
         "stream_wait_empty": True,  # the batch in hand is finished before partitions go

@@ -50,12 +50,14 @@ class Known(msgspec.Struct, array_like=True):
         arrived_at: When the newest touchpoint arrived.
         reached: How far each partition of the stage before is.
         told: The watermark that the stage behind was last told.
+        failed_in_a_row: Records that failed since the last one that did not.
     """
 
     watermark: Watermark
     arrived_at: datetime | None = None
     reached: dict[int, datetime] = {}
     told: datetime | None = None
+    failed_in_a_row: int = 0
 
 
 class Telling(NamedTuple):

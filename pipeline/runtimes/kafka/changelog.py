@@ -9,6 +9,7 @@ Blocking calls: whoever uses it from an event loop does so in a thread.
 """
 
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -127,8 +128,10 @@ class Changelog:
         """Read up to the end-of-partition event: an end offset may be a transaction's marker."""
         states: dict[bytes, bytes] = {}
         reader.assign([TopicPartition(self.topic, self.partition, 0)])
-        while True:
+        heard_at = monotonic()
+        while monotonic() - heard_at < self._timeout:
             for record in reader.consume(READ_AT_ONCE, 0.05):
+                heard_at = monotonic()
                 error = record.error()
                 if error is None:
                     key, value = record.key() or b"", record.value()
@@ -140,6 +143,7 @@ class Changelog:
                     return states
                 else:
                     raise KafkaException(error)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"reading {self.topic}"))
 
     def _progress_in(self, states: dict[bytes, bytes]) -> Progress | None:
         written = states.pop(PROGRESS, None)
@@ -205,6 +209,16 @@ class Changelog:
                 self._producer.poll(0.05)
             else:
                 return
+
+    def bounds_of(self, topic: str) -> tuple[int, int]:
+        """The oldest offset of this partition of a topic, and the one behind its newest."""
+        asking = Consumer({**self._brokers.librdkafka(), "group.id": f"{self.topic}-reader"})
+        try:
+            place = TopicPartition(topic, self.partition)
+            low, high = asking.get_watermark_offsets(place, self._timeout)
+            return low, high
+        finally:
+            asking.close()
 
     def partitions_of(self, topic: str) -> int:
         """How many partitions a topic has. Raises KafkaException where the brokers do not say."""

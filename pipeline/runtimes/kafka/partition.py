@@ -39,6 +39,9 @@ second in all."""
 TOLD_WHILE_IDLE: Final = timedelta(seconds=10)
 """The same where only the wall clock moves it (P)."""
 
+TRY_AGAIN: Final = timedelta(hours=1)
+"""Event time after which a state that could not be expired is tried again (P)."""
+
 FAILURES_IN_A_ROW_MAX: Final = 50
 """Records in a row that fail before the worker stops: then it is not the records."""
 
@@ -88,7 +91,6 @@ class StagePartition:
         self._results: list[Message] = []
         self._unexpired: list[Exception] = []
         self._poison: dict[tuple[str, int], Exception] = {}
-        self._failed_in_a_row = 0
 
     @property
     def watermark(self) -> datetime | None:
@@ -127,8 +129,8 @@ class StagePartition:
         fresh = [one for one in records if one.offset >= begin]
         if not fresh:
             return None
-        if self._failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
-            raise ProcessingHalted(failures=self._failed_in_a_row, stage=self._stage.name)
+        if self._known.failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
+            self._try_again(topic, fresh[0])
         self._states.careful = False
         try:
             return self._batch_of(topic, fresh, now)
@@ -136,6 +138,17 @@ class StagePartition:
             self.rollback()
             self._states.careful = True  # each is looked at as it is put
             return self._batch_of(topic, fresh, now)
+
+    def _try_again(self, topic: str, record: Fetched) -> None:
+        """After a halt, and the restart that follows it: one more must do before any is buried."""
+        try:
+            self._take_one(topic, record)
+        except _RecordFailed as failure:
+            failures = self._known.failed_in_a_row
+            self.rollback()
+            raise ProcessingHalted(failures=failures, stage=self._stage.name) from failure
+        self.rollback()
+        self._known.failed_in_a_row = 0
 
     def _batch_of(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch:
         """All records, or those before the first that fails; one known to fail is buried."""
@@ -190,9 +203,6 @@ class StagePartition:
         self._states.commit(batch.states)
         self.offsets = batch.progress.offsets
         self._committed = batch.progress.snapshot
-        if batch.processed > len(batch.failed):
-            self._failed_in_a_row = 0
-        self._failed_in_a_row += len(batch.failed)
         if batch.failed:
             self._poison.clear()
         self._outputs, self._results, self._unexpired = [], [], []
@@ -206,6 +216,9 @@ class StagePartition:
     def _batch(
         self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
     ) -> Batch:
+        if processed > len(failed):
+            self._known.failed_in_a_row = 0
+        self._known.failed_in_a_row += len(failed)
         progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(self._known))
         return Batch(
             outputs=self._outputs,
@@ -306,21 +319,25 @@ class StagePartition:
                 if state is None:
                     self._states.delete(key)
                     continue
+                made, results = len(self._outputs), len(self._results)
                 try:
-                    change = self._stage.expire(state, watermark, self._rules)
+                    self._expire_one(key, state, watermark)
                 except Exception as error:
-                    # One broken state must not keep all others from closing.
+                    # One broken state must not keep all others from closing: it is tried again.
+                    del self._outputs[made:], self._results[results:]
                     self._unexpired.append(error)
-                    self._states.put(key, state, None)
-                    continue
-                self._keep(key, change.state)
-                for made in self._with_inward(change.results):
-                    encoded = codec.encode(made.record)
-                    self._outputs.append(Output(made.topic, made.key.encode(), encoded))
-                    self._results.append(made)
+                    self._states.put(key, state, watermark + TRY_AGAIN)
             # What is due at this very moment may have to wait a little longer, and be due again.
             more = len(due) == DUE_MAX and len(self._outputs) > before
             due = self._states.due(watermark, DUE_MAX) if more else []
+
+    def _expire_one(self, key: str, state: Any, watermark: datetime) -> None:
+        change = self._stage.expire(state, watermark, self._rules)
+        self._keep(key, change.state)
+        for made in self._with_inward(change.results):
+            encoded = codec.encode(made.record)
+            self._outputs.append(Output(made.topic, made.key.encode(), encoded))
+            self._results.append(made)
 
     def _with_inward(self, results: list[Message]) -> Iterator[Message]:
         """The messages to send; what the stage tells itself is stepped, and never sent."""

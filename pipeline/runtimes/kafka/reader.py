@@ -58,7 +58,11 @@ class TopicReader:
             problem = f"{topic}: expected a topic; found {what}"
             raise TopicsUnfit(servers=brokers.bootstrap_servers, problems=[problem])
         start = OFFSET_BEGINNING if from_start else OFFSET_END
-        self._unread = set(found.partitions)
+        # Behind the last record may stand markers of transactions: then the end is told by itself.
+        self._unread = {
+            n: self._consumer.get_watermark_offsets(TopicPartition(topic, n), ANSWER_MAX)[1]
+            for n in found.partitions
+        }
         self._consumer.assign([TopicPartition(topic, n, start) for n in found.partitions])
 
     @property
@@ -77,8 +81,11 @@ class TopicReader:
             error = record.error()
             if error is None:
                 values.append(record.value() or b"null")  # a deleted key, as JSON
+                partition, offset = record.partition() or 0, record.offset() or 0
+                if offset + 1 >= self._unread.get(partition, 0):
+                    self._unread.pop(partition, None)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._unread.discard(record.partition() or 0)
+                self._unread.pop(record.partition() or 0, None)
             elif not error.retriable():
                 raise KafkaException(error)
         return values

@@ -63,6 +63,7 @@ class PartitionStates:
         """Keep the state; `due` names the key from `due_at` on."""
         if self.careful:
             self._encode(state)
+        self._unpacked.pop(key, None)  # so that it goes to the end, with those in use
         self._unpacked[key] = state
         self._changed[key] = due_at
         self._packed.put(key, self._packed.get(key), due_at)
@@ -98,7 +99,7 @@ class PartitionStates:
         self._changed.clear()
         excess = len(self._unpacked) - self._unpacked_max
         if excess > 0:
-            for key in list(self._unpacked)[:excess]:  # those longest in use go first
+            for key in list(self._unpacked)[:excess]:  # those longest not changed go first
                 del self._unpacked[key]
 
     def rollback(self) -> None:

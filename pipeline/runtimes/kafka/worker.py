@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from faust.types import TP
 
-from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.errors import StateUnusable, WorkerFailed
 from pipeline.runtimes.kafka.batch import Batch, Fetched, Telling
 from pipeline.runtimes.kafka.changelog import Changelog
 from pipeline.runtimes.kafka.partition import StagePartition
@@ -124,11 +124,16 @@ class Ownership:
         Raises:
             TakenOver, KafkaException: It may not be; the worker must not go on.
         """
-        one = self._owned.get((self._readers[tp.topic].name, tp.partition))
+        at = (self._readers[tp.topic].name, tp.partition)
+        one = self._owned.get(at)
         if one is None:
             return
         async with one.lock:
-            now = one.active_at = self._clock()
+            if self._owned.get(at) is not one:
+                return  # let go of while this waited
+            now = self._clock()
+            if tp.topic == one.stage.reads[0]:
+                one.active_at = now  # links alone do not tell how far event time is
             take = one.partition.take
             while await self._in_thread(self._work, one, lambda: take(tp.topic, records, now)):
                 pass
@@ -147,6 +152,8 @@ class Ownership:
     async def tell_time(self, one: Owned, now: datetime) -> None:
         """Tell one partition, whose inputs are taken in, the time."""
         async with one.lock:
+            if self._owned.get((one.stage.name, one.number)) is not one:
+                return
             tick = one.partition.tick
             await self._in_thread(self._work, one, lambda: tick(now, caught_up=True))
 
@@ -188,6 +195,9 @@ class Ownership:
             commit_timeout=self._settings.commit_timeout.total_seconds(),
         )
         restored = changelog.take_over()
+        if restored.progress is not None:
+            for topic, offset in restored.progress.offsets.items():
+                self._check_offset(changelog, topic, offset)
         partition = StagePartition(
             stage,
             self._rules,
@@ -202,6 +212,19 @@ class Ownership:
             stage.name, number, partition.size, perf_counter() - started
         )
         return Owned(stage, number, partition, changelog)
+
+    def _check_offset(self, changelog: Changelog, topic: str, offset: int) -> None:
+        """What the state has read must fit the topic: else records would be skipped in silence."""
+        low, high = changelog.bounds_of(topic)
+        where = f"{topic}, partition {changelog.partition}"
+        if offset > high:
+            raise StateUnusable(
+                where=where,
+                expected=f"records up to offset {offset}, which its state has read already",
+                found=f"a topic that ends at {high}; was it made anew?",
+            )
+        if offset < low:
+            self._telemetry.records_missed(where, low - offset)
 
     def _telling(self, stage: Stage, number: int, changelog: Changelog) -> Telling | None:
         """To whom this partition tells how far event time is: the stages behind its own."""

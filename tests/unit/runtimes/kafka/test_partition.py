@@ -182,6 +182,29 @@ def test_too_many_failures_in_a_row_halt_the_stage() -> None:
     assert caught.value.failures == FAILURES_IN_A_ROW_MAX
 
 
+def test_a_restart_after_a_halt_buries_no_more_until_something_succeeds() -> None:
+    bad = [
+        record(number, name="poison", location="stitch")
+        for number in range(FAILURES_IN_A_ROW_MAX + 1)
+    ]
+    good = record(FAILURES_IN_A_ROW_MAX + 1)
+    buried: list[Batch] = []
+    partition = stitching()
+    with pytest.raises(ProcessingHalted):
+        while (batch := partition.take(CUSTOMER_TOUCHPOINTS, bad, NOON)) is not None:
+            partition.commit(batch)
+            buried.append(batch)
+    restarted, mended = stitching(), stitching()
+    restarted.restore(restored(buried))
+    mended.restore(restored(buried))
+
+    with pytest.raises(ProcessingHalted):
+        restarted.take(CUSTOMER_TOUCHPOINTS, bad, NOON)
+
+    assert len(letters(buried)) == FAILURES_IN_A_ROW_MAX
+    assert counts(taken(mended, good)) == [1]
+
+
 def test_a_forwarded_touchpoint_keeps_its_bytes_and_shows_its_version() -> None:
     came = keyed(0)
 

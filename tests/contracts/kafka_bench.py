@@ -19,6 +19,7 @@ from listeners import errors
 from listeners.publishers.kafka import KafkaPublisher
 from listeners.publishers.publisher import Outgoing
 from pipeline.runtimes.kafka import app
+from pipeline.runtimes.kafka.partition import TIME_KEY
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.runtimes.runtime import LogRecord
 from pipeline.settings import WorkerSettings
@@ -143,7 +144,8 @@ class KafkaRuntime:
             while len(found) < limit and ended < self._partitions:
                 for record in reader.consume(limit - len(found), 0.2):
                     if record.error() is None:
-                        found.append(_as_log_record(record))
+                        if record.key() != TIME_KEY:  # what partitions tell each other of time
+                            found.append(_as_log_record(record))
                     else:
                         assert record.error().code() == KafkaError._PARTITION_EOF
                         ended += 1

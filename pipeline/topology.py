@@ -28,7 +28,7 @@ from pipeline.stitching.signals import IDENTITY_ONLY
 from pipeline.stitching.votes import BALLOTS, Ballot, Tally
 from pipeline.stitching.watched import Watched
 from schemas.codec import encode
-from schemas.controls import Control
+from schemas.controls import Control, Interaction
 from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
@@ -59,6 +59,8 @@ class Stage(NamedTuple):
         expire: (state, watermark, rules) → the same, when `due_at` has come.
         due_at: When `expire` is next worth calling; None for never.
         encode, decode: A state as bytes and back.
+        at_once: `step` for several messages to one key, in their order: what it says is what stands
+            behind the last of them, and need not be said of those before.
         inward: What the stage tells itself: no topic, but stepped at once in the same partition.
     """
 
@@ -70,6 +72,7 @@ class Stage(NamedTuple):
     due_at: Callable[[Any, Rules], datetime | None]
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
+    at_once: Callable[[Any, str, list[Message], datetime | None, Rules], Change[Any]] | None = None
     inward: tuple[str, ...] = ()
 
 
@@ -85,9 +88,33 @@ def identify(
     record = message.record
     if isinstance(record, Link):
         return identity.link(state, key, record, rules.identity)
-    assert isinstance(record, Touchpoint)
-    shown = (message.route or keys.read(record, rules.identity))[1]
-    return identity.identify(state, key, shown, record, rules.identity)
+    return identity.identify(state, key, [_shown_by(message, rules)], rules.identity)
+
+
+def _shown_by(message: Message, rules: Rules) -> identity.Shown:
+    touchpoint = message.record
+    assert isinstance(touchpoint, Touchpoint)
+    return touchpoint, (message.route or keys.read(touchpoint, rules.identity))[1]
+
+
+def _identify_at_once(
+    state: IdentifierState | None,
+    key: str,
+    messages: list[Message],
+    watermark: datetime | None,
+    rules: Rules,
+) -> Change[IdentifierState]:
+    state = state or IdentifierState()
+    results: list[Message] = []
+    arrived: list[identity.Shown] = []
+    for message in messages:
+        if isinstance(message.record, Link):
+            results += identity.link(state, key, message.record, rules.identity).results
+        else:
+            arrived.append(_shown_by(message, rules))
+    if arrived:
+        results += identity.identify(state, key, arrived, rules.identity).results
+    return Change(state, results)
 
 
 def stitch(
@@ -104,7 +131,7 @@ def stitch(
     record = message.record
     if isinstance(record, Ballot):
         assert state is None or isinstance(state, Tally)
-        return votes.count(state, record, watermark, rules)
+        return votes.count(state, [record], watermark, rules)
     assert not isinstance(state, Tally)
     if isinstance(record, Control):
         received = handovers.receive(state or CustomerState(key), record, rules)
@@ -114,9 +141,44 @@ def stitch(
         return Change(state, [])  # it has told identify all it has to tell
     if is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
-    device, path = message.route or keys.route_of(key, record, rules.identity)
-    one = interaction_of(record, device, ((path[0], message.version),))
+    one = _interaction_of(key, message, record, rules)
     return customer.observe(state or CustomerState(key), one, rules)
+
+
+def _interaction_of(key: str, message: Message, record: Touchpoint, rules: Rules) -> Interaction:
+    device, path = message.route or keys.route_of(key, record, rules.identity)
+    return interaction_of(record, device, ((path[0], message.version),))
+
+
+def _stitch_at_once(
+    state: CustomerState | Tally | None,
+    key: str,
+    messages: list[Message],
+    watermark: datetime | None,
+    rules: Rules,
+) -> Change[Any]:
+    if isinstance(messages[0].record, Ballot):
+        assert state is None or isinstance(state, Tally)
+        cast = [one.record for one in messages if isinstance(one.record, Ballot)]
+        return votes.count(state, cast, watermark, rules)
+    if len(messages) == 1:
+        return stitch(state, key, messages[0], watermark, rules)
+    assert not isinstance(state, Tally)
+    arriving = customer.Arriving(state or CustomerState(key), rules)
+    for message in messages:
+        record = message.record
+        if isinstance(record, Control):
+            arriving.told(record)
+        elif not isinstance(record, Touchpoint):
+            expected = f"expected touchpoints and what customers are told; found {type(record)}"
+            raise TypeError(expected)
+        elif IDENTITY_ONLY not in record.signals:
+            if arriving.is_too_late(record.occurred_at, watermark):
+                arriving.results.append(_too_late(record, watermark))
+            else:
+                arriving.touchpoint(_interaction_of(key, message, record, rules))
+    change = arriving.settled()
+    return Change(change.state if is_kept(change.state) else None, change.results)
 
 
 def watch(
@@ -187,6 +249,7 @@ IDENTIFY: Final = Stage(
     due_at=identity.due_at,
     encode=_encoder.encode,
     decode=msgspec.msgpack.Decoder(IdentifierState).decode,
+    at_once=_identify_at_once,
 )
 
 STITCH: Final = Stage(
@@ -206,6 +269,7 @@ STITCH: Final = Stage(
     due_at=_stitched_due_at,
     encode=_pack_stitched,
     decode=_unpack_stitched,
+    at_once=_stitch_at_once,
     inward=(BALLOTS,),
 )
 

@@ -101,7 +101,7 @@ def blocked(value: str, extra: frozenset[str] = frozenset()) -> str | None:
     Returns:
         `empty`, `zeros`, `placeholder` or `repeated_character`; a closed list, fit for a label.
     """
-    if len(value) > _LONGEST_WORD and not extra:
+    if len(value) > _LONGEST_WORD and (not extra or value.casefold() not in extra):
         start = set(value[:8])
         if len(start) > 3 and not start.isdisjoint(_ORDINARY):
             return None  # neither one of the words nor a run of few characters

@@ -79,8 +79,7 @@ class Engine:
         self.failures: list[tuple[str, str, Exception]] = []
         self._expire_after = expire_after
         self._moves = 0
-        self._watching = watching
-        self._rules = rules
+        self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
         self._readers: dict[str, tuple[Stage, StateStore]] = {
             topic: (stage, stores[stage.name])
@@ -169,8 +168,7 @@ class Engine:
         while True:
             for message in messages:  # it grows while it is walked
                 if message.topic in inward:
-                    if self._watching:
-                        messages.extend(self._step(message))
+                    messages.extend(self._step(message))
                     continue
                 outbox.append(message)
                 if message.topic not in readers:

@@ -8,15 +8,15 @@ A state that is passed in is spent: use the one that comes back.
 
 from datetime import datetime
 
-from pipeline.stitching import revisions, votes
-from pipeline.stitching.change import Change
+from pipeline.stitching import handovers, revisions, votes
+from pipeline.stitching.change import Change, Message
 from pipeline.stitching.handovers import pass_on
 from pipeline.stitching.kept import CustomerState, is_kept
 from pipeline.stitching.picture import Touched, pass_time
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.sealing import seal, settled_at
+from pipeline.stitching.sealing import is_too_late, seal, settled_at
 from pipeline.stitching.unions import append, refold, spoke_too_soon, unite
-from schemas.controls import Interaction
+from schemas.controls import Control, Handover, Interaction
 
 
 def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[CustomerState]:
@@ -42,6 +42,73 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
     return Change(state, append(state, [one], rules))
 
 
+class Arriving:
+    """Several messages to one customer, taken in their order and folded at once.
+
+    Agrees with taking each by itself in what stands at the end, but says of a result only what
+    holds then: what is opened and closed within them goes out once.
+
+    Args:
+        state: The customer's; spent from then on.
+        rules: The catalogue's.
+
+    Attributes:
+        results: What is to be published so far.
+    """
+
+    def __init__(self, state: CustomerState, rules: Rules) -> None:
+        self.results: list[Message] = []
+        self._state, self._rules = state, rules
+        self._waiting: dict[str, Interaction] = {}
+
+    def is_too_late(self, at: datetime, until: datetime | None) -> bool:
+        """As `sealing.is_too_late`, with all that came before."""
+        if not is_too_late(self._state, at, until, self._rules):
+            return False
+        self._fold()  # it may open the journey that keeps the window open
+        return is_too_late(self._state, at, until, self._rules)
+
+    def touchpoint(self, one: Interaction) -> None:
+        """One more interaction arrived."""
+        state = self._state
+        if state.forwarding is not None:
+            owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
+            if owner != state.customer:
+                self.results += handovers.pass_on(state, {owner: [one]}, self._rules)
+                return
+        self._wait(one)
+
+    def told(self, control: Control) -> None:
+        """A control record arrived. Raises TypeError for one that customers do not know."""
+        if isinstance(control, Handover):
+            stays, onward = handovers.taken(self._state, control, self._rules)
+            self.results += onward
+            for one in stays:
+                self._wait(one)
+            return
+        self._fold()  # it speaks of what is there
+        change = handovers.receive(self._state, control, self._rules)
+        self._state = change.state
+        self.results += change.results
+
+    def settled(self) -> Change[CustomerState]:
+        """All have been taken."""
+        self._fold()
+        return Change(self._state, self.results)
+
+    def _wait(self, one: Interaction) -> None:
+        if one.id in self._waiting:
+            self._fold()  # of the same interaction twice, one may have been published elsewhere
+        self._waiting[one.id] = one
+
+    def _fold(self) -> None:
+        if self._waiting:
+            change = unite(self._state, list(self._waiting.values()), self._rules)
+            self._waiting = {}
+            self._state = change.state
+            self.results += change.results
+
+
 def expire(
     state: CustomerState, until: datetime, rules: Rules
 ) -> Change[CustomerState] | Change[None]:
@@ -57,7 +124,7 @@ def expire(
     touched = Touched()
     pass_time(state.picture, state.tail, state.until, rules, touched)
     results = revisions.publish_touched(state.customer, state.picture, state.tail, touched, rules)
-    if touched.former:
+    if touched.former and rules.votes:
         results += votes.touched_ballots(state.tail, state.picture, touched)
     quiet = not state.picture.open and not state.picture.walked
     if quiet or len(state.tail) >= state.looked:

@@ -28,16 +28,7 @@ Leaving = dict[str, list[Interaction]]
 def receive(state: CustomerState, told: Control, rules: Rules) -> Change[CustomerState]:
     """A control record addressed to this customer. Raises TypeError for one it does not know."""
     if isinstance(told, Handover):
-        stays: list[Interaction] = []
-        passed: Leaving = {}
-        for one in map(copy, told.interactions):
-            if state.forwarding is not None:
-                owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
-                if owner != state.customer:
-                    passed.setdefault(owner, []).append(one)
-                    continue
-            stays.append(one)
-        onward = pass_on(state, passed, rules)
+        stays, onward = taken(state, told, rules)
         change = unite(state, stays, rules)
         return Change(change.state, [*onward, *change.results])
     if isinstance(told, Recall):
@@ -46,6 +37,22 @@ def receive(state: CustomerState, told: Control, rules: Rules) -> Change[Custome
         return reroute(state, told, rules)
     message = f"expected a handover, a recall or a reroute; found {type(told).__name__}"
     raise TypeError(message)
+
+
+def taken(
+    state: CustomerState, told: Handover, rules: Rules
+) -> tuple[list[Interaction], list[Message]]:
+    """What is handed over and stays here; and what belongs to others by now, as messages."""
+    stays: list[Interaction] = []
+    passed: Leaving = {}
+    for one in map(copy, told.interactions):
+        if state.forwarding is not None:
+            owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
+            if owner != state.customer:
+                passed.setdefault(owner, []).append(one)
+                continue
+        stays.append(one)
+    return stays, pass_on(state, passed, rules)
 
 
 def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[CustomerState]:
@@ -122,8 +129,9 @@ def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[Custom
     revisions.stamp(state)
     handovers = pass_on(state, leaving, rules)
     if all_leave:
-        cast = votes.standing(state.tail, state.picture)
-        handovers += votes.ballots(cast, {}, state.tail[-1].at)
+        if rules.votes:
+            cast = votes.standing(state.tail, state.picture)
+            handovers += votes.ballots(cast, {}, state.tail[-1].at)
         state.tail, state.picture = [], Picture()
         return Change(state, handovers)
     remaining = [one for one in state.tail if one.id not in gone]

@@ -12,6 +12,7 @@ too many people is shared: it joins nothing, and a login counts for one session'
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -44,18 +45,44 @@ SPANS_MAX: Final = 32
 """Spans an identifier remembers having told of; a forgotten one is told again, harmlessly."""
 
 
+Shown = tuple[Touchpoint, tuple[str, ...]]
+"""A touchpoint, and the stronger identifiers that `keys.read` finds in it, strongest first."""
+
+
 def identify(
+    state: IdentifierState, key: str, arrived: Sequence[Shown], rules: IdentityRules
+) -> Change[IdentifierState]:
+    """Touchpoints keyed by this identifier: send each to its customer, and tell what they show.
+
+    A touchpoint goes to the customer of its strongest identifier; one that shows none besides the
+    key's own, to whoever owns that at the time, by all that is known once the last has arrived. So
+    what was seen before a log-in that arrived with it goes straight to its owner, and need not be
+    handed over.
+    """
+    results: list[Message] = []
+    for touchpoint, shown in arrived:
+        results += _learn(state, key, touchpoint, shown, rules)
+    for touchpoint, shown in arrived:
+        if shown:
+            customer, path, version = customer_of(shown[0]), (shown[0],), 0
+        else:
+            owner = owner_of(state, touchpoint.occurred_at, rules)
+            if owner is None:
+                state.addressed = True
+                owner = key
+            customer, path, version = customer_of(owner), (key,), state.version
+        results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path), version))
+    return Change(state, results)
+
+
+def _learn(
     state: IdentifierState,
     key: str,
-    shown: tuple[str, ...],
     touchpoint: Touchpoint,
+    shown: tuple[str, ...],
     rules: IdentityRules,
-) -> Change[IdentifierState]:
-    """A touchpoint keyed by this identifier: send it to its customer, and tell what it shows.
-
-    The touchpoint goes to the customer of its strongest identifier; one that shows none besides
-    the key's own, to whoever owns that at the time. `key` and `shown` are what `keys.read` says.
-    """
+) -> list[Message]:
+    """Note what one touchpoint shows, and tell whom it concerns."""
     at = touchpoint.occurred_at
     if state.seen is None or at > state.seen:
         state.seen = at
@@ -68,18 +95,9 @@ def identify(
         results += claim(state, key, Claim(at, anchor), touchpoint.id, rules)
         for other in shown[1:]:
             results += _tell(state, key, other, anchor, touchpoint, "shown_together")
-        customer, path = customer_of(anchor), (anchor,)
-    else:
-        owner = owner_of(state, at, rules)
-        if owner is None:
-            state.addressed = True
-            owner = key
-        customer, path = customer_of(owner), (key,)
     if alias is not None and alias[0] != key:
         results += _tell(state, key, *alias, touchpoint, "alias")
-    version = state.version if path == (key,) else 0
-    results.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint, (key, path), version))
-    return Change(state, results)
+    return results
 
 
 def link(

@@ -176,6 +176,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         touchpoints_max: Touchpoints of one customer that are kept for revision; of more, the older
             half is sealed. Bounds the state, and what one late touchpoint can cost (P).
         test_sources: Sources whose touchpoints are not judged.
+        votes: Whether verdicts are counted as votes; not where nobody watches them.
         fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
     """
 
@@ -191,4 +192,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     idle: timedelta = timedelta(seconds=60)
     touchpoints_max: int = 500
     test_sources: frozenset[str] = frozenset()
+    votes: bool = True
     fingerprint: str = ""

@@ -25,7 +25,8 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     if state.until is not None and ones[-1].at < state.until:
         pass_time(picture, tail, state.until, rules, touched)
     results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
-    results += votes.touched_ballots(tail, picture, touched)
+    if rules.votes:
+        results += votes.touched_ballots(tail, picture, touched)
     if len(tail) >= state.looked:
         seal(state, rules)
     return results
@@ -117,7 +118,8 @@ def fold_again(
     state: CustomerState, rules: Rules, interactions: list[Interaction], known: revisions.Before
 ) -> Change[CustomerState]:
     """The same, where `known` was published before the set changed."""
-    cast, latest = votes.standing(state.tail, state.picture), [*state.tail[-1:], *interactions]
+    latest = [*state.tail[-1:], *interactions] if rules.votes else []
+    cast = votes.standing(state.tail, state.picture) if latest else {}
     state.tail = sorted(interactions, key=order_of)
     state.catalogue = rules.fingerprint
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))

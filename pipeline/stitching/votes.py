@@ -295,33 +295,36 @@ def _ballot(touchpoint: str, block: int, at: datetime, shifts: list[Shift]) -> M
 
 
 def count(
-    state: Tally | None, ballot: Ballot, watermark: datetime | None, rules: Rules
+    state: Tally | None, cast: Sequence[Ballot], watermark: datetime | None, rules: Rules
 ) -> Change[Tally | None]:
-    """Take a ballot into its tally; send totals where something broke, unless some just went out.
+    """Take ballots into their tally; send totals where something broke, unless some just went out.
 
     Minutes that are older than what is kept change nothing any more. A state that is passed in is
     spent: use the one that comes back.
     """
-    kept = rules.alerts.kept
-    if watermark is not None and minute_of(watermark - kept) >= ballot.block + BLOCK:
+    kept, first = rules.alerts.kept, cast[0]
+    if watermark is not None and minute_of(watermark - kept) >= first.block + BLOCK:
         return Change(state, [])
     if state is None:
-        state = Tally(ballot.touchpoint, ballot.block, ballot.at)
-    state.at = max(state.at, ballot.at)
-    for shift in ballot.shifts:
-        minutes = state.counts.get(shift.series)
-        if minutes is None:
-            minutes = state.counts[shift.series] = {}
-        one = minutes.get(shift.minute)
-        if one is None:
-            one = minutes[shift.minute] = Count()
-        _shift(one, shift)
+        state = Tally(first.touchpoint, first.block, first.at)
+    broken = False
+    for ballot in cast:
+        state.at = max(state.at, ballot.at)
+        for shift in ballot.shifts:
+            minutes = state.counts.get(shift.series)
+            if minutes is None:
+                minutes = state.counts[shift.series] = {}
+            one = minutes.get(shift.minute)
+            if one is None:
+                one = minutes[shift.minute] = Count()
+            _shift(one, shift)
+            broken = broken or bool(shift.broken or shift.reasons)
     every = rules.alerts.votes_every
-    if not any(shift.broken or shift.reasons for shift in ballot.shifts):
+    if not broken:
         every = SOUND_WAIT
     elif state.sent is None or state.at - state.sent >= every:
         return Change(state, _send(state))
-    due = (ballot.at - rules.out_of_order if watermark is None else watermark) + every
+    due = (first.at - rules.out_of_order if watermark is None else watermark) + every
     if state.send_at is None or due < state.send_at:
         state.send_at = due
     return Change(state, [])

@@ -1,7 +1,7 @@
 """A runtime whose messages cross: what one key sends another keeps its order, nothing else does.
 
-As on Kafka, where keys live on different partitions and each is read at its own pace. Where asked,
-some messages are read twice, as after a crash without transactions.
+As on Kafka, where keys live on different partitions and each is read at its own pace, one by one or
+several at once. Where asked, some messages are read twice, as after a crash without transactions.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.runtimes.engine import END_OF_TIME
 from pipeline.stitching import keys
-from pipeline.stitching.change import Message
+from pipeline.stitching.change import Change, Message
 from pipeline.stitching.rules import Rules
 from pipeline.topology import STAGES, Stage
 from schemas.records import Touchpoint
@@ -53,17 +53,35 @@ class Crossing:
         if not self._roads:
             return False
         road = self._chance.choice(sorted(self._roads))
+        _, topic, key = road
+        stage: Stage = self._readers[topic]
+        messages = [self._next_on(road)]
+        while self._chance.random() < 0.5:
+            alike = [one for one in sorted(self._roads) if one[1:] == (topic, key)]
+            if not alike:
+                break
+            messages.append(self._next_on(self._chance.choice(alike)))
+        at = (stage.name, key)
+        if len(messages) == 1 or stage.at_once is None:
+            for message in messages:
+                change = stage.step(self._states.get(at), key, message, None, self._rules)
+                self._keep(at, change)
+        else:
+            change = stage.at_once(self._states.get(at), key, messages, None, self._rules)
+            self._keep(at, change)
+        return True
+
+    def _next_on(self, road: tuple[str, str, str]) -> Message:
         message = self._roads[road][0]
         if not self._repeats or self._chance.random() < 0.8:
             self._roads[road].popleft()
         if not self._roads[road]:
             del self._roads[road]
-        stage: Stage = self._readers[message.topic]
-        at = (stage.name, message.key)
-        change = stage.step(self._states.get(at), message.key, message, None, self._rules)
+        return message
+
+    def _keep(self, at: tuple[str, str], change: Change[Any]) -> None:
         self._states[at] = change.state
-        self._send(f"{stage.name} {message.key}", change.results)
-        return True
+        self._send(" ".join(at), change.results)
 
     def _send(self, sender: str, messages: list[Message]) -> None:
         for message in messages:

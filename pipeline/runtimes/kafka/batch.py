@@ -1,7 +1,7 @@
 """What goes into a stage's partition and comes out of it, and what it knows beside its states."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -9,6 +9,8 @@ import msgspec
 from pipeline.runtimes.kafka.changelog import Output, Progress
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
+from schemas.controls import Reached
+from schemas.records import Touchpoint
 
 
 class Fetched(Protocol):
@@ -58,6 +60,21 @@ class Known(msgspec.Struct, array_like=True):
     reached: dict[int, datetime] = {}
     told: datetime | None = None
     failed_in_a_row: int = 0
+
+    def observe(self, arrived: Touchpoint, out_of_order: timedelta) -> bool:
+        """A touchpoint carries event time; tells whether the watermark moved."""
+        self.arrived_at = arrived.received_at
+        return self.watermark.observe(arrived.occurred_at, arrived.received_at, out_of_order)
+
+    def hear(self, told: Reached) -> bool:
+        """A partition of the stage before says how far it is; the slowest of them is believed.
+
+        Tells whether the watermark moved.
+        """
+        reached = self.reached
+        if told.source not in reached or told.at > reached[told.source]:
+            reached[told.source] = told.at
+        return len(reached) >= told.sources and self.watermark.advance(min(reached.values()))
 
 
 class Telling(NamedTuple):

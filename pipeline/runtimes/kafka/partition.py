@@ -4,7 +4,7 @@ No Kafka here: who fetches and who commits is `worker`'s affair. What one batch 
 whole where any of it fails, and done again without the record to blame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.failures import dead_letter
 from pipeline.runtimes.kafka.batch import Batch, Fetched, Known, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
+from pipeline.runtimes.kafka.sending import VERSION_HEADER, Sending
 from pipeline.runtimes.kafka.states import PartitionStates
 from pipeline.stitching import keys
 from pipeline.stitching.change import Message
@@ -23,11 +24,8 @@ from pipeline.stitching.rules import Rules
 from pipeline.topology import Stage
 from schemas import codec
 from schemas.controls import Reached
-from schemas.records import Touchpoint, Votes
+from schemas.records import Touchpoint
 from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS
-
-VERSION_HEADER: Final = "version"
-"""Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
 
 TIME_KEY: Final = b"@time"
 """Key of what partitions tell each other of event time; no customer's begins so."""
@@ -82,15 +80,16 @@ class StagePartition:
     ) -> None:
         self.offsets: dict[str, int] = {}
         self._number = number
-        self._telling, self._follows, self._watching = telling, follows, watching
-        self._stage, self._rules = stage, rules
+        self._telling, self._follows = telling, follows
+        self._stage = stage
+        self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
         self._known = Known(Watermark())
         self._committed = msgspec.msgpack.encode(self._known)
-        self._outputs: list[Output] = []
-        self._results: list[Message] = []
+        self._sending = Sending(stage.inward, number)
         self._unexpired: list[Exception] = []
         self._poison: dict[tuple[str, int], Exception] = {}
+        self._singly_until: dict[str, int] = {}
 
     @property
     def watermark(self) -> datetime | None:
@@ -132,6 +131,12 @@ class StagePartition:
         if self._known.failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
             self._try_again(topic, fresh[0])
         self._states.careful = False
+        if self._stage.at_once is not None and begin >= self._singly_until.get(topic, 0):
+            try:
+                return self._batch_at_once(topic, fresh)
+            except Exception:  # each by itself then, to find whose fault it is
+                self.rollback()
+                self._singly_until[topic] = fresh[-1].offset + 1
         try:
             return self._batch_of(topic, fresh, now)
         except Exception:  # not of one record: perhaps a state that cannot be packed
@@ -149,6 +154,43 @@ class StagePartition:
             raise ProcessingHalted(failures=failures, stage=self._stage.name) from failure
         self.rollback()
         self._known.failed_in_a_row = 0
+
+    def _batch_at_once(self, topic: str, records: Sequence[Fetched]) -> Batch:
+        """All records, key by key: each state is taken once, and says what holds in the end.
+
+        What is said between two keys keeps its order, and that is all that stages rely on.
+        """
+        by_key: dict[str, list[Message]] = {}
+        as_they_came: dict[int, bytes] = {}
+        arrived: list[Touchpoint] = []
+        told: list[Reached] = []
+        for one in records:
+            message = self._message_of(topic, one)
+            if message is None:
+                continue
+            record = message.record
+            if type(record) is Reached:
+                told.append(record)
+                continue
+            if type(record) is Touchpoint:
+                arrived.append(record)
+                as_they_came[id(record)] = one.value or b""
+            waiting = by_key.get(message.key)
+            if waiting is None:
+                by_key[message.key] = [message]
+            else:
+                waiting.append(message)
+        for key, messages in by_key.items():
+            self._step(key, messages, as_they_came)
+        self._settle()
+        moved = [self._known.hear(one) for one in told]
+        if not self._follows:
+            disorder = self._rules.out_of_order
+            moved += [self._known.observe(one, disorder) for one in arrived]
+        if any(moved):
+            self._expire()
+        self._tell(TOLD)
+        return self._batch({**self.offsets, topic: records[-1].offset + 1}, [], len(records))
 
     def _batch_of(self, topic: str, records: Sequence[Fetched], now: datetime) -> Batch:
         """All records, or those before the first that fails; one known to fail is buried."""
@@ -205,13 +247,15 @@ class StagePartition:
         self._committed = batch.progress.snapshot
         if batch.failed:
             self._poison.clear()
-        self._outputs, self._results, self._unexpired = [], [], []
+        self._sending.clear()
+        self._unexpired = []
 
     def rollback(self) -> None:
         """Back to the last commit."""
         self._states.rollback()
         self._known = msgspec.msgpack.decode(self._committed, type=Known)
-        self._outputs, self._results, self._unexpired = [], [], []
+        self._sending.clear()
+        self._unexpired = []
 
     def _batch(
         self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
@@ -221,10 +265,10 @@ class StagePartition:
         self._known.failed_in_a_row += len(failed)
         progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(self._known))
         return Batch(
-            outputs=self._outputs,
+            outputs=self._sending.outputs,
             states=self._states.changes(),
             progress=progress,
-            results=self._results,
+            results=self._sending.results,
             failed=failed,
             unexpired=self._unexpired,
             processed=processed,
@@ -235,20 +279,20 @@ class StagePartition:
             message = self._message_of(topic, record)
             if message is None:
                 return
-            if type(message.record) is Reached:
-                self._hear(message.record)
-                return
-            self._step(message, record.value)
+            taken: Any = message.record
+            if type(taken) is Reached:
+                moved = self._known.hear(taken)
+            else:
+                self._step(message.key, [message], {id(taken): record.value or b""})
+                self._settle()
+                moved = (
+                    type(taken) is Touchpoint
+                    and not self._follows
+                    and self._known.observe(taken, self._rules.out_of_order)
+                )
         except Exception as error:
             raise _RecordFailed(record.offset, error) from error
-        touchpoint = message.record
-        if self._follows or type(touchpoint) is not Touchpoint:
-            return
-        known = self._known
-        known.arrived_at = touchpoint.received_at
-        if known.watermark.observe(
-            touchpoint.occurred_at, touchpoint.received_at, self._rules.out_of_order
-        ):
+        if moved:
             self._expire()
 
     def _message_of(self, topic: str, record: Fetched) -> Message | None:
@@ -269,18 +313,9 @@ class StagePartition:
         if by_rules != key:
             # The listener does not know the catalogue, which may block what it keyed by: the
             # states of one identifier must not stand in two partitions.
-            self._outputs.append(Output(TOUCHPOINTS, by_rules.encode(), value))
+            self._sending.outputs.append(Output(TOUCHPOINTS, by_rules.encode(), value))
             return None
         return Message(topic, key, touchpoint, (key, shown))
-
-    def _hear(self, told: Reached) -> None:
-        """A partition of the stage before says how far it is; the slowest of them is believed."""
-        known = self._known
-        reached = known.reached
-        if told.source not in reached or told.at > reached[told.source]:
-            reached[told.source] = told.at
-        if len(reached) >= told.sources and known.watermark.advance(min(reached.values())):
-            self._expire()
 
     def _tell(self, after: timedelta) -> None:
         """Tell the stage behind how far this one is, where it has come on by so much."""
@@ -292,68 +327,66 @@ class StagePartition:
         told = Reached(source=telling.number, sources=telling.sources, at=at)
         for topic, count in telling.topics.items():
             for number in range(count):
-                self._outputs.append(Output(topic, TIME_KEY, codec.encode(told), partition=number))
+                self._sending.outputs.append(
+                    Output(topic, TIME_KEY, codec.encode(told), partition=number)
+                )
 
-    def _step(self, message: Message, value: bytes | None) -> None:
-        states, key = self._states, message.key
-        change = self._stage.step(states.get(key), key, message, self.watermark, self._rules)
+    def _step(self, key: str, messages: list[Message], as_they_came: dict[int, bytes]) -> None:
+        """Take messages to one key.
+
+        Args:
+            key: Whose.
+            messages: In their order; more than one where the stage takes them at once.
+            as_they_came: The bytes of the records among them, by their ids, since a record that is
+                sent on as it came is not written anew.
+        """
+        state, stage = self._states.get(key), self._stage
+        if stage.at_once is not None:
+            change = stage.at_once(state, key, messages, self.watermark, self._rules)
+        else:
+            (message,) = messages
+            change = stage.step(state, key, message, self.watermark, self._rules)
         self._keep(key, change.state)
-        for made in self._with_inward(change.results):
-            record: Any = made.record
-            if record is message.record and value is not None:
-                encoded = value  # the bytes as they came
-                version = [(VERSION_HEADER, b"%d" % made.version)] if made.version else None
-            else:
-                encoded, version = codec.encode(record), None
-            self._outputs.append(Output(made.topic, made.key.encode(), encoded, version))
-            self._results.append(made)
+        self._sending.send(change.results, as_they_came)
+
+    def _settle(self) -> None:
+        """Take what the stage told itself, and never sends."""
+        while inward := self._sending.take_inward():
+            for key, messages in inward.items():
+                if self._stage.at_once is not None:
+                    self._step(key, messages, {})
+                else:
+                    for message in messages:
+                        self._step(key, [message], {})
 
     def _expire(self) -> None:
         watermark = self.watermark
         assert watermark is not None
         due = self._states.due(watermark, DUE_MAX)
         while due:
-            before = len(self._outputs)
+            before = len(self._sending.outputs)
             for key in due:
                 state = self._states.get(key)
                 if state is None:
                     self._states.delete(key)
                     continue
-                made, results = len(self._outputs), len(self._results)
+                mark = self._sending.mark()
                 try:
                     self._expire_one(key, state, watermark)
                 except Exception as error:
                     # One broken state must not keep all others from closing: it is tried again.
-                    del self._outputs[made:], self._results[results:]
+                    self._sending.undo(mark)
                     self._unexpired.append(error)
                     self._states.put(key, state, watermark + TRY_AGAIN)
             # What is due at this very moment may have to wait a little longer, and be due again.
-            more = len(due) == DUE_MAX and len(self._outputs) > before
+            more = len(due) == DUE_MAX and len(self._sending.outputs) > before
             due = self._states.due(watermark, DUE_MAX) if more else []
 
     def _expire_one(self, key: str, state: Any, watermark: datetime) -> None:
         change = self._stage.expire(state, watermark, self._rules)
         self._keep(key, change.state)
-        for made in self._with_inward(change.results):
-            encoded = codec.encode(made.record)
-            self._outputs.append(Output(made.topic, made.key.encode(), encoded))
-            self._results.append(made)
-
-    def _with_inward(self, results: list[Message]) -> Iterator[Message]:
-        """The messages to send; what the stage tells itself is stepped, and never sent."""
-        for made in results:
-            if made.topic in self._stage.inward:
-                if not self._watching:
-                    continue
-                state = self._states.get(made.key)
-                change = self._stage.step(state, made.key, made, self.watermark, self._rules)
-                self._keep(made.key, change.state)
-                yield from self._with_inward(change.results)
-            elif isinstance(made.record, Votes):
-                totals = msgspec.structs.replace(made.record, partition=self._number)
-                yield Message(made.topic, made.key, totals)
-            else:
-                yield made
+        self._sending.send(change.results)
+        self._settle()
 
     def _keep(self, key: str, state: Any) -> None:
         if state is None:
@@ -363,4 +396,6 @@ class StagePartition:
 
     def _bury(self, value: bytes, error: Exception, now: datetime) -> None:
         letter = dead_letter(value, self._stage.name, error, now)
-        self._outputs.append(Output(DEAD_LETTERS, letter.source.encode(), codec.encode(letter)))
+        self._sending.outputs.append(
+            Output(DEAD_LETTERS, letter.source.encode(), codec.encode(letter))
+        )

@@ -154,16 +154,16 @@ def sent(change: Change[Tally | None]) -> list[tuple[int, int]]:
 
 
 def test_what_broke_is_sent_at_once_and_takes_along_what_waited():
-    waits = count(None, ballot("12:00:01", SOUND), None, RULES)
-    goes = count(waits.state, ballot("12:00:02", BROKEN), None, RULES)
+    waits = count(None, [ballot("12:00:01", SOUND)], None, RULES)
+    goes = count(waits.state, [ballot("12:00:02", BROKEN)], None, RULES)
 
     assert (sent(waits), sent(goes)) == ([], [(2, 1)])
 
 
 def test_within_a_second_of_the_last_totals_further_ones_wait():
     before = at("11:58")
-    state = count(None, ballot("12:00:01", BROKEN), before, RULES).state
-    waits = count(state, ballot("12:00:01.5", BROKEN), before, RULES)
+    state = count(None, [ballot("12:00:01", BROKEN)], before, RULES).state
+    waits = count(state, [ballot("12:00:01.5", BROKEN)], before, RULES)
 
     assert sent(waits) == []
     assert waits.state is not None
@@ -172,14 +172,14 @@ def test_within_a_second_of_the_last_totals_further_ones_wait():
 
 
 def test_sound_votes_wait_for_twenty_seconds_at_most():
-    state = count(None, ballot("12:00:01", SOUND), at("11:58"), RULES).state
+    state = count(None, [ballot("12:00:01", SOUND)], at("11:58"), RULES).state
 
     assert state is not None
     assert due_at(state, RULES) == at("11:58:20")
 
 
 def test_a_tally_is_forgotten_two_hours_after_its_minutes():
-    state = count(None, ballot("12:00:01", BROKEN), at("11:58"), RULES).state
+    state = count(None, [ballot("12:00:01", BROKEN)], at("11:58"), RULES).state
 
     assert state is not None
     assert due_at(state, RULES) == at("14:10")
@@ -188,13 +188,13 @@ def test_a_tally_is_forgotten_two_hours_after_its_minutes():
 
 @pytest.mark.parametrize(("watermark", "kept"), [("14:09:59", True), ("14:10", False)])
 def test_what_is_older_than_what_is_kept_is_not_counted_any_more(watermark, kept):
-    change = count(None, ballot("12:00:01", BROKEN), at(watermark), RULES)
+    change = count(None, [ballot("12:00:01", BROKEN)], at(watermark), RULES)
 
     assert (change.state is not None) == kept
 
 
 def test_what_was_never_counted_cannot_be_taken_back():
-    state = count(None, ballot("12:00:01", BROKEN), None, RULES).state
+    state = count(None, [ballot("12:00:01", BROKEN)], None, RULES).state
     back = Shift("", NOON, -2, -2, -2, {"crash": -2})
 
-    assert sent(count(state, ballot("12:00:09", back), None, RULES)) == [(0, 0)]
+    assert sent(count(state, [ballot("12:00:09", back)], None, RULES)) == [(0, 0)]

@@ -12,9 +12,9 @@ from pipeline.runtimes.kafka.changelog import FORMAT, Progress, Restored
 from pipeline.runtimes.kafka.partition import (
     FAILURES_IN_A_ROW_MAX,
     TIME_KEY,
-    VERSION_HEADER,
     StagePartition,
 )
+from pipeline.runtimes.kafka.sending import VERSION_HEADER
 from schemas import codec
 from schemas.controls import Reached
 from schemas.records import DeadLetter, Session

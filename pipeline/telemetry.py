@@ -10,7 +10,7 @@ import logging
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -19,6 +19,9 @@ from schemas.records import Alert, JourneyOutcome, Session, Verdict
 
 MISSIONS_MAX: Final = 200
 """Missions with a label of their own; journeys of further ones are counted under `other`."""
+
+_REVISED: Final = frozenset({Session, JourneyOutcome, Verdict})
+"""Results that have revisions."""
 
 _logger: Final = logging.getLogger("touchpoints.pipeline")
 
@@ -135,16 +138,17 @@ class PipelineTelemetry:
         """Results became durable; what they say is counted."""
         tally: Tally[tuple[Counter, tuple[str, ...]]] = Tally()
         for message in messages:
-            record = message.record
-            if isinstance(record, Alert):
+            record: Any = message.record
+            kind = type(record)
+            if kind is Alert:
                 tally[self._alerts, (record.state,)] += 1
-            elif isinstance(record, Session | JourneyOutcome | Verdict):
+            elif kind in _REVISED:
                 if record.revision > 1:
                     tally[self._revised, (message.topic,)] += 1
-                if isinstance(record, Verdict):
+                if kind is Verdict:
                     if record.revision == 1 and record.verdict is not None:
                         tally[self._verdicts, (record.verdict,)] += 1
-                elif isinstance(record, JourneyOutcome):
+                elif kind is JourneyOutcome:
                     if record.revision == 1:
                         key = (self._mission(record.mission), record.outcome)
                         tally[self._journeys, key] += 1

@@ -10,7 +10,7 @@ Blocking calls: whoever uses it from an event loop does so in a thread.
 
 from collections.abc import Iterable, Sequence
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -43,7 +43,7 @@ class Progress(msgspec.Struct, array_like=True):
     snapshot: bytes = b""
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, gc=False):
     """A record to publish; where no partition is named, the key decides."""
 
     topic: str
@@ -181,19 +181,9 @@ class Changelog:
         producer = self._producer
         try:
             producer.begin_transaction()
-            for topic, key, value, headers, partition in outputs:
-                if partition is None:
-                    self._produce(topic, value, key, headers=headers)
-                else:
-                    self._produce(topic, value, key, partition=partition)
-            for key, state in states:
-                self._produce(self.topic, state, key, partition=self.partition)
-            self._produce(
-                self.topic,
-                msgspec.msgpack.encode(progress),
-                PROGRESS,
-                partition=self.partition,
-            )
+            self._publish(outputs)
+            self._write(states)
+            self._write([(PROGRESS, msgspec.msgpack.encode(progress))])
             producer.commit_transaction(self._timeout)
         except KafkaException as error:
             code = error.args[0].code()
@@ -201,14 +191,30 @@ class Changelog:
                 raise TakenOver(where=f"{self.topic}, partition {self.partition}") from error
             raise
 
-    def _produce(self, topic: str, value: bytes | None, key: bytes, **options: Any) -> None:
-        while True:
-            try:
-                self._producer.produce(topic, value, key, **options)
-            except BufferError:
-                self._producer.poll(0.05)
-            else:
-                return
+    def _publish(self, outputs: Sequence[Output]) -> None:
+        produce = self._producer.produce
+        for one in outputs:
+            while True:
+                try:
+                    if one.partition is not None:
+                        produce(one.topic, one.value, one.key, one.partition)
+                    elif one.headers is None:
+                        produce(one.topic, one.value, one.key)
+                    else:
+                        produce(one.topic, one.value, one.key, headers=one.headers)
+                    break
+                except BufferError:  # the queue is full: until some of it has been sent
+                    self._producer.poll(0.05)
+
+    def _write(self, states: Iterable[tuple[bytes, bytes | None]]) -> None:
+        produce, topic, partition = self._producer.produce, self.topic, self.partition
+        for key, state in states:
+            while True:
+                try:
+                    produce(topic, state, key, partition)
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)
 
     def bounds_of(self, topic: str) -> tuple[int, int]:
         """The oldest offset of this partition of a topic, and the one behind its newest."""

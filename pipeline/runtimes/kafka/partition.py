@@ -16,6 +16,7 @@ from pipeline.runtimes.failures import dead_letter
 from pipeline.runtimes.kafka.batch import Batch, Fetched, Known, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
 from pipeline.runtimes.kafka.sending import VERSION_HEADER, Sending
+from pipeline.runtimes.kafka.slices import SPAN, Slices
 from pipeline.runtimes.kafka.states import PartitionStates
 from pipeline.stitching import keys
 from pipeline.stitching.change import Message
@@ -156,37 +157,17 @@ class StagePartition:
         self._known.failed_in_a_row = 0
 
     def _batch_at_once(self, topic: str, records: Sequence[Fetched]) -> Batch:
-        """All records, key by key: each state is taken once, and says what holds in the end.
-
-        What is said between two keys keeps its order, and that is all that stages rely on.
-        """
-        by_key: dict[str, list[Message]] = {}
-        as_they_came: dict[int, bytes] = {}
-        arrived: list[Touchpoint] = []
-        told: list[Reached] = []
-        for one in records:
-            message = self._message_of(topic, one)
-            if message is None:
-                continue
-            record = message.record
-            if type(record) is Reached:
-                told.append(record)
-                continue
-            if type(record) is Touchpoint:
-                arrived.append(record)
-                as_they_came[id(record)] = one.value or b""
-            waiting = by_key.get(message.key)
-            if waiting is None:
-                by_key[message.key] = [message]
-            else:
-                waiting.append(message)
-        for key, messages in by_key.items():
-            self._step(key, messages, as_they_came)
-        self._settle()
-        moved = [self._known.hear(one) for one in told]
+        """All records, key by key: each state is taken once, and says what holds in the end."""
+        read = ((self._message_of(topic, one), one.value) for one in records)
+        batch = Slices(read, SPAN if self._stage.inward and self._rules.votes else None)
+        for by_key in batch.slices:
+            for key, messages in by_key.items():
+                self._step(key, messages, batch.as_they_came)
+            self._settle()
+        moved = [self._known.hear(one) for one in batch.told]
         if not self._follows:
             disorder = self._rules.out_of_order
-            moved += [self._known.observe(one, disorder) for one in arrived]
+            moved += [self._known.observe(one, disorder) for one in batch.arrived]
         if any(moved):
             self._expire()
         self._tell(TOLD)

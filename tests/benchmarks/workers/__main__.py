@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.workers [--bootstrap-servers HOST:PORT] [--quick] [PART …]
 
-Parts: `pipeline` (one worker, more customers), `two` (one worker and two), `restore` (a changelog
-of a million keys), `latency` (from a listener's post to the verdict on the topic), `rolling` (the
-same while two workers are restarted). Without an address the tests' own broker is started. CPU
-seconds are those of the workers, user and system.
+Parts: `pipeline` (one worker, more customers), `known` (one that knows up to a million customers),
+`two` (one worker and two), `restore` (a changelog of a million keys), `latency` (from a listener's
+post to the verdict on the topic), `rolling` (the same while two workers are restarted). Without an
+address the tests' own broker is started. CPU seconds are those of the workers, user and system.
 """
 
 import argparse
@@ -13,13 +13,14 @@ import os
 from collections.abc import Callable
 
 from tests.benchmarks.load.measuring import machine
-from tests.benchmarks.workers import latency, pipeline, restore
+from tests.benchmarks.workers import known, latency, pipeline, restore
 from tests.brokers.broker import Broker
 from tests.brokers.choosing import first
 from tests.brokers.cluster import DISPOSABLE, VARIABLE
 
 PARTS: dict[str, Callable[[Broker, bool], None]] = {
     "pipeline": pipeline.more_customers,
+    "known": known.ever_more,
     "two": pipeline.two_workers,
     "restore": restore.million_keys,
     "latency": latency.post_to_verdict,

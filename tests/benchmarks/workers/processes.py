@@ -15,6 +15,7 @@ from listeners.adapters.native import adapt_replay_line, replay_context
 from schemas import codec
 from schemas.brokers import Brokers
 from schemas.identifiers import primary
+from schemas.records import Touchpoint
 from schemas.topics import TOUCHPOINTS, VERDICTS
 from tests.benchmarks.load.measuring import ROOT, cpu_seconds
 
@@ -23,8 +24,14 @@ QUIET = 5.0
 """Seconds without a new record, after which all is taken to be done."""
 
 
-def fill(brokers: Brokers, lines: Iterable[bytes]) -> int:
-    """Publish native lines as a listener would; how many."""
+def fill(brokers: Brokers, lines: Iterable[bytes]) -> None:
+    """Publish native lines as a listener would."""
+    context = replay_context(settings.load(None))
+    publish(brokers, (adapt_replay_line(line, context) for line in lines))
+
+
+def publish(brokers: Brokers, touchpoints: Iterable[Touchpoint]) -> None:
+    """Publish touchpoints, keyed as a listener would."""
     producer = Producer(
         {
             **brokers.librdkafka(),
@@ -34,10 +41,7 @@ def fill(brokers: Brokers, lines: Iterable[bytes]) -> int:
             "compression.type": "lz4",
         }
     )
-    context, count = replay_context(settings.load(None)), 0
-    for line in lines:
-        count += 1
-        one = adapt_replay_line(line, context)
+    for one in touchpoints:
         key = primary(one.identifiers, one.source, one.session_hint, one.id)
         while True:
             try:
@@ -46,7 +50,6 @@ def fill(brokers: Brokers, lines: Iterable[bytes]) -> int:
             except BufferError:
                 producer.poll(0.1)
     assert producer.flush(120) == 0
-    return count
 
 
 @contextmanager

@@ -167,6 +167,8 @@ class Verdict(Record, frozen=True):
         verdict: None where nothing is judged: a machine, a call too short, a test source, a survey
             that refers to no interaction.
         reasons: The rules that fired, with their values.
+        moment_of_truth: Here customer or company decides whether to go on, the inventory says.
+        brand_moment: Here a positive surprise binds most, the inventory says.
     """
 
     id: str
@@ -182,6 +184,8 @@ class Verdict(Record, frozen=True):
     verdict: Judgement | None
     reasons: tuple[Reason, ...]
     occurred_at: datetime
+    moment_of_truth: bool = False
+    brand_moment: bool = False
 
 
 class JourneyOutcome(Record, frozen=True):

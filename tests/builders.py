@@ -31,7 +31,7 @@ INVENTORY = Inventory(
         Entry(id="paid-in-app", name="a receipt in the app", channel="app"),
         Entry(id="ask-bot", name="asking a bot", channel="chatbot", signs=(Sign(intent="bill*"),)),
         Entry(id="main-menu", name="the menu when I ring", channel="ivr", signs=(Sign(name="m*"),)),
-        Entry(id="talk", name="talking to a person", channel="agent"),
+        Entry(id="talk", name="talking to a person", channel="agent", brand_moment=True),
         Entry(id="complain", name="complaining", channel="agent"),
         Entry(id="asked", name="being asked", channel="survey", signs=(Sign(name="*"),)),
     )
@@ -228,6 +228,8 @@ def contents(results: Results) -> Contents:
                 step=one.step,
                 verdict=one.verdict,
                 reasons=reasons_of((reason.rule, reason.value) for reason in one.reasons),
+                moment_of_truth=one.moment_of_truth,
+                brand_moment=one.brand_moment,
             )
             for one in results.verdicts.values()
         },

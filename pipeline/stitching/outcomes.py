@@ -65,6 +65,8 @@ def verdict_record(
         verdict=one.verdict,
         reasons=one.reasons,
         occurred_at=one.at,
+        moment_of_truth=one.touchpoint in rules.inventory.moments_of_truth,
+        brand_moment=one.touchpoint in rules.inventory.brand_moments,
     )
 
 

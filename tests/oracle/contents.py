@@ -33,6 +33,8 @@ class Judged:
     step: str | None
     verdict: str | None
     reasons: Reasons
+    moment_of_truth: bool
+    brand_moment: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
         names = [story.names[member.id] for member in members]
         return tuple(n for at, n in enumerate(names) if at == 0 or names[at - 1] != n)[:100]
 
+    entries = rules.inventory.entries.values()
     path_of = {member.id: path for path in story.paths for member in path.members}
     for one in ones:
         path, name = path_of.get(one.id), story.names[one.id]
@@ -124,6 +127,8 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             step=name if phases else None,
             verdict=story.said[one.id].verdict,
             reasons=reasons_of(story.said[one.id].reasons),
+            moment_of_truth=any(e.id == name and e.moment_of_truth for e in entries),
+            brand_moment=any(e.id == name and e.brand_moment for e in entries),
         )
     for session in sessions:
         found.sessions[frozenset(m.id for m in session.members)] = Sat(

@@ -120,3 +120,17 @@ def test_a_question_about_the_relationship_judges_no_interaction(
 
 def test_a_test_source_is_kept_and_not_judged() -> None:
     assert verdicts(touchpoint("10:00", "not_helped", source="test-robot")) == [(None, [])]
+
+
+def test_a_verdict_says_whether_the_inventory_marks_its_touchpoint() -> None:
+    paying = touchpoint("10:00", name="pay-online")
+    talking = touchpoint("10:01", channel="agent", name="talk")
+    looking = touchpoint("10:02", name="view-bill")
+
+    told = process([paying, talking, looking])
+
+    marked = [
+        (told.verdicts[one.id].moment_of_truth, told.verdicts[one.id].brand_moment)
+        for one in (paying, talking, looking)
+    ]
+    assert marked == [(True, False), (False, True), (False, False)]

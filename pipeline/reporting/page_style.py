@@ -32,7 +32,8 @@ p { margin: .4rem 0; }
   overflow: hidden; }
 .figures div { background: var(--card); padding: .9rem 1rem; }
 .figures dt { color: var(--soft); font-size: .85rem; line-height: 1.35; }
-.figures dd { margin: 0 0 .15rem; font-size: 1.5rem; font-weight: 650;
+.figures dd { margin: 0 0 .15rem; font-size: clamp(1.1rem, .8rem + 1.4vw, 1.5rem);
+  font-weight: 650;
   font-variant-numeric: tabular-nums; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: 1.15rem 1.25rem; margin: 0 0 1rem; break-inside: avoid; }

@@ -137,9 +137,9 @@ def cost_of(at: AtMission) -> str:
 
 
 def estimate(cost: Cost) -> str:
-    """`about 48 missions (41-54), 1,848 EUR (1,580-2,080)`."""
+    """`about 48 missions (41 to 54), 1,848 EUR (1,580 to 2,080)`."""
     low, high = max(0.0, cost.low), max(0.0, cost.high)
-    missions = f"about {max(0.0, cost.missions):,.0f} missions ({low:,.0f}-{high:,.0f})"
+    missions = f"about {max(0.0, cost.missions):,.0f} missions ({low:,.0f} to {high:,.0f})"
     return missions if cost.value is None else f"{missions}, {money(cost.value, interval=True)}"
 
 
@@ -153,10 +153,10 @@ def objective(one: Objective) -> str:
 
 
 def share(one: Rate) -> str:
-    """`26 % (20-35 %)`: a share with its interval; `-` where nothing was counted."""
+    """`26 % (20 to 35 %)`: a share with its interval; `-` where nothing was counted."""
     if one.whole == 0:
         return "-"
-    return f"{percent(one.share)} ({one.low * 100:.0f}-{percent(one.high)})"
+    return f"{percent(one.share)} ({one.low * 100:.0f} to {percent(one.high)})"
 
 
 def percent(part: float) -> str:
@@ -172,7 +172,7 @@ def money(one: Money, *, interval: bool = False) -> str:
     """`1,386 EUR`, and its interval where asked for and known."""
     text = f"{one.amount:,.0f}{THIN}{one.currency}"
     if interval and one.low is not None and one.high is not None:
-        text += f" ({max(0.0, one.low):,.0f}-{max(0.0, one.high):,.0f})"
+        text += f" ({max(0.0, one.low):,.0f} to {max(0.0, one.high):,.0f})"
     return text
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.catalogue import checks, files
+from pipeline.catalogue import files, oddities
 from pipeline.catalogue.suggestions import closest
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.inventory import Entry, Sign
@@ -243,7 +243,7 @@ def test_examples_of_an_invalid_catalogue_are_not_given(catalogue):
 
 
 def warnings(catalogue) -> list[str]:
-    found = checks.warnings(files.load(catalogue.directory), catalogue.directory)
+    found = oddities.warnings(files.load(catalogue.directory), catalogue.directory)
     return [str(one).replace(f"{catalogue.directory}/", "") for one in found]
 
 

@@ -37,13 +37,10 @@ def _head(report: Report) -> Iterator[str]:
     title = "Do customers get what they come for?"
     yield title
     yield "=" * len(title)
-    yield ", ".join(
-        (
-            wording.period(report),
-            counted(report.customers, "customer"),
-            counted(report.journeys, "journey"),
-            counted(report.interactions, "interaction"),
-        )
+    yield _filled(
+        f"{wording.period(report)}: {counted(report.customers, 'customer')}, "
+        f"{counted(report.journeys, 'journey')}, {counted(report.interactions, 'interaction')}",
+        WIDTH,
     )
     yield ""
     yield _filled(f"{report.headline} {report.explanation}".strip(), WIDTH)

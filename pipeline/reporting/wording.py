@@ -149,7 +149,7 @@ def objective(one: Objective) -> str:
         return f"at least {percent(one.target)} get what they came for: {share(one.kept)}"
     if one.what == "duration_max":
         return f"done within {duration(one.target)}: {share(one.kept)} of those who got it"
-    return f"done in {one.target:,.0f} contacts at most: {share(one.kept)} of those who got it"
+    return f"done in {one.target:,.0f} steps at most: {share(one.kept)} of those who got it"
 
 
 def share(one: Rate) -> str:

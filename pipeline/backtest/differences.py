@@ -280,10 +280,13 @@ def _why(one: JourneyOutcome | None) -> str:
 
 
 def _rules(reasons: Sequence[Reason]) -> str:
-    return (
-        ", ".join(one.rule if one.value is None else f"{one.rule} {one.value}" for one in reasons)
-        or "no rule"
-    )
+    return ", ".join(map(_rule, reasons)) or "no rule"
+
+
+def _rule(one: Reason) -> str:
+    if one.value is None:
+        return one.rule
+    return f"{one.rule} {one.value if isinstance(one.value, str) else f'{one.value:g}'}"
 
 
 def _sessions(before: Mapping[str, Session], after: Mapping[str, Session]) -> Sessions:

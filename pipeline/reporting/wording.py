@@ -4,7 +4,6 @@ Codes become words here, numbers become what people read, and the most important
 headline. `text` and `page` share all of it.
 """
 
-from datetime import datetime
 from typing import Final
 
 from pipeline.reporting.inference import Rate
@@ -200,7 +199,9 @@ def period(report: Report) -> str:
     """From when to when, in UTC."""
     if report.first is None or report.last is None:
         return "no interaction"
-    return f"{_moment(report.first)} to {_moment(report.last)} UTC"
+    first, last = report.first, report.last
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} {first:%H:%M} to {last.day} {last:%b %Y %H:%M} UTC"
 
 
 def caveats(report: Report) -> list[str]:
@@ -253,7 +254,3 @@ def flags(one: AtTouchpoint) -> list[str]:
 
 def _amount(one: Money | None) -> float:
     return 0.0 if one is None else one.amount
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y %H:%M}"

@@ -39,6 +39,34 @@ def bar(parts: Sequence[tuple[float, str]]) -> Markup:
     )
 
 
+def folded(
+    headings: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[str]],
+    shown: int,
+    summary: str,
+) -> Markup:
+    """A table of the first rows; the others are folded away, but printed.
+
+    Args:
+        headings: As `table` takes them.
+        rows: Likewise.
+        shown: How many are in sight.
+        summary: What stands in the place of the others, behind their number.
+    """
+    rest = rows[shown:]
+    if not rest:
+        return table(headings, rows)
+    others = element(
+        "details", element("summary", f"{len(rest):,} {summary}"), table(headings, rest)
+    )
+    return joined(table(headings, rows[:shown]) if shown else "", others)
+
+
+def beside(text: str, *parts: str) -> Markup:
+    """A text with something beside it that is aligned from row to row."""
+    return element("span", element("span", text), *parts, class_="beside")
+
+
 def table(headings: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> Markup:
     """A table that becomes a list of labelled lines on a narrow screen.
 

@@ -63,11 +63,15 @@ p { margin: .4rem 0; }
 .tag.missed { color: var(--broken); border-color: currentColor; }
 table { border-collapse: collapse; width: 100%; font-size: .925rem; background: var(--card);
   border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; }
-th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .75rem; }
 th { font-weight: 600; font-size: .8rem; color: var(--soft); background: var(--wash); }
 tr + tr td { border-top: 1px solid var(--line); }
 td.number, th.number { text-align: right; }
-td .bar { min-width: 6rem; margin-top: .42rem; }
+td .bar { min-width: 7rem; margin-top: .42rem; }
+.beside { display: grid; grid-template-columns: 3rem 1fr; gap: .6rem; }
+details { margin-top: .6rem; }
+summary { cursor: pointer; color: var(--accent); font-size: .925rem; padding: .25rem 0; }
+details table { margin-top: .4rem; }
 tr { break-inside: avoid; }
 .path { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 0; margin: 0; padding: 0; }
 .path li:not(:last-child)::after { content: "→"; color: var(--soft); margin: 0 .45rem; }
@@ -90,6 +94,7 @@ tr { break-inside: avoid; }
   tr + tr td { border-top: 0; }
   td, td.number { text-align: left; padding: .12rem .9rem; }
   td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }
+  .beside { display: inline; } .beside .bar { display: none; }
   .channel { grid-template-columns: 1fr; }
 }
 @media print {
@@ -99,6 +104,8 @@ tr { break-inside: avoid; }
   body { font-size: 10.5pt; }
   main { max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.5rem; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  summary { color: var(--soft); list-style: none; }
 }
 """
 """One sheet, in the page itself: it asks for nothing from anywhere."""

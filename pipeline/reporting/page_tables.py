@@ -1,12 +1,19 @@
 """The page's tables: what matters, how it goes for each mission, ways, channels, effort."""
 
+from typing import Final
+
 from pipeline.reporting import wording
+from pipeline.reporting.inference import Rate
 from pipeline.reporting.markup import Markup, element, joined
-from pipeline.reporting.page_pieces import bar, section, table, tags
+from pipeline.reporting.page_pieces import bar, beside, folded, section, table, tags
 from pipeline.reporting.report import AtMission, AtTouchpoint, Microjourney, OfMission, Report
 from pipeline.reporting.wording import Words, counted, money, moneys, percent, share
 
-NUMBER = "number"
+NUMBER: Final = "number"
+"""The class of a column of numbers."""
+
+SHOWN: Final = 12
+"""Touchpoints in sight; the others are folded away (P)."""
 
 
 def matter(report: Report, words: Words) -> Markup:
@@ -18,7 +25,7 @@ def matter(report: Report, words: Words) -> Markup:
     rows = [
         (
             joined(words.touchpoint(one.touchpoint), " ", *tags(wording.flags(one))),
-            joined(f"{one.journeys:,}", bar([(one.journeys / most, "blue")])),
+            beside(f"{one.journeys:,}", bar([(one.journeys / most, "blue")])),
             moneys(one.value),
             _drop(one, words),
         )
@@ -29,7 +36,7 @@ def matter(report: Report, words: Words) -> Markup:
         "What passes through each, most value first. A moment of truth is where customer or "
         "company decides whether to go on. The drop says how many points fewer get what they came "
         "for when it breaks, where chance does not explain that.",
-        table(
+        folded(
             (
                 ("Touchpoint", ""),
                 ("Journeys", ""),
@@ -37,6 +44,8 @@ def matter(report: Report, words: Words) -> Markup:
                 ("Drop when it breaks", NUMBER),
             ),
             rows,
+            SHOWN,
+            "more touchpoints",
         ),
     )
 
@@ -54,9 +63,9 @@ def doing(report: Report, words: Words) -> Markup:
                 element("br"),
                 element("span", f"“{words.mission(at.mission)}”", class_="soft small"),
             ),
-            joined(_verdicts(at), bar(_shares(at))),
-            f"{at.broken.part:,} of {at.broken.whole:,}",
-            _left(at),
+            joined(bar(_shares(at)), element("span", _verdicts(at), class_="small")),
+            _of(at.broken),
+            _of(at.fine_but_left),
         )
         for one, at in pairs
     ]
@@ -65,14 +74,16 @@ def doing(report: Report, words: Words) -> Markup:
         "The same touchpoint can be excellent for one mission and hopeless for another, so each "
         "has its own line. “Logged fine, yet left”: our systems reported no error, and "
         "the customer went no further and did not get it, or had to ring.",
-        table(
+        folded(
             (
                 ("Touchpoint and mission", ""),
                 ("Interactions", ""),
-                ("Broke for, journeys", NUMBER),
+                ("Journeys it broke for", NUMBER),
                 ("Logged fine, yet left", NUMBER),
             ),
             rows,
+            sum(bool(at.broken.part or at.fine_but_left.part) for _, at in pairs),
+            "more where nothing broke and nobody left",
         ),
     )
 
@@ -181,11 +192,10 @@ def _shares(at: AtMission) -> list[tuple[float, str]]:
     ]
 
 
-def _left(at: AtMission) -> str:
-    fine = at.fine_but_left
-    if not fine.whole:
-        return "-"
-    return f"{fine.part:,} of {fine.whole:,}"
+def _of(one: Rate) -> Markup:
+    """So many of so many; none is nothing to look at."""
+    kind = None if one.part else "soft"
+    return element("span", f"{one.part:,} of {one.whole:,}" if one.whole else "-", class_=kind)
 
 
 def _mission(one: OfMission, words: Words) -> Markup:

@@ -148,7 +148,8 @@ def objective(one: Objective) -> str:
         return f"at least {percent(one.target)} get what they came for: {share(one.kept)}"
     if one.what == "duration_max":
         return f"done within {duration(one.target)}: {share(one.kept)} of those who got it"
-    return f"done in {one.target:,.0f} steps at most: {share(one.kept)} of those who got it"
+    steps = counted(int(one.target), "step")
+    return f"done in {steps} at most: {share(one.kept)} of those who got it"
 
 
 def share(one: Rate) -> str:
@@ -181,7 +182,9 @@ def moneys(all_of_it: tuple[Money, ...]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`40 s`, `6 min`, `3 h`, `2 d`: as exact as one remembers it."""
+    """`at once`, `40 s`, `6 min`, `3 h`, `2 d`: as exact as one remembers it."""
+    if seconds < 1:
+        return "at once"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             number = seconds / size

@@ -154,7 +154,8 @@ def test_a_share_is_not_rounded_to_none_or_all(part, shown):
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0, "0 s"),
+        (0, "at once"),
+        (1, "1 s"),
         (59, "59 s"),
         (90, "1.5 min"),
         (3600, "1 h"),

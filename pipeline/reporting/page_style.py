@@ -101,9 +101,12 @@ tr { break-inside: avoid; }
   :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444;
     --line: #ccc; --wash: #f3f3f3; --broken: #b3261e; --good: #2e7d4f; --fine: #8d98a8;
     --accent: #1f4f8f; --lost: 179 38 30; }
-  body { font-size: 10.5pt; }
+  @page { margin: 14mm; }
+  html { font-size: 11px; }
+  body { font-size: 1rem; }
   main { max-width: none; padding: 0; }
-  h2 { break-after: avoid; margin-top: 1.5rem; }
+  h2, .about { break-after: avoid; break-inside: avoid; }
+  h2 { margin-top: 1.75rem; }
   details::details-content { content-visibility: visible; block-size: auto; }
   summary { color: var(--soft); list-style: none; }
 }

@@ -138,6 +138,19 @@ def test_an_alert_that_fires_otherwise_is_moved_not_gone_and_raised():
     assert found.moved[0].before.sentence != found.moved[0].after.sentence
 
 
+def test_an_alert_that_fires_minutes_later_is_still_the_same_one():
+    told = [
+        touchpoint(f"10:{n:02}", "http_5xx", name="pay-online", user_id=f"b{n}", intent="bill")
+        for n in range(40)
+    ]
+    slower = msgspec.structs.replace(RULES, alerts=AlertRules(usual_share=0.1))
+
+    found = tried(told, slower)
+
+    assert (found.raised, found.gone) == ((), ())
+    assert {one.before.mission for one in found.moved} == {"pay-bill", None}
+
+
 def test_the_most_frequent_change_comes_first_with_three_examples_the_earliest_first():
     told = [one for n in range(5) for one in pays(f"c{n}", f"{10 + n}:00")]
     never = with_mission(completes=("paid-in-app",))

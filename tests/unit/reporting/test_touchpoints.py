@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from pipeline.reporting.inference import rate
 from pipeline.reporting.touchpoints import BROKEN_JOURNEYS_MIN, COMPARED_MIN
+from pipeline.stitching.missions import Missions
 from schemas.records import Counts, Touchpoint
-from tests.builders import MIDNIGHT, touchpoint
+from tests.builders import GET_HELP, MIDNIGHT, PAY_BILL, RULES, touchpoint
 from tests.unit.reporting.reports import at, at_mission, gathered, pays, reported
 
 
@@ -113,6 +115,16 @@ def test_where_customers_went_after_it_broke_is_the_next_other_touchpoint():
     assert [(one.word, one.count) for one in found.instead] == [("left", 1), ("pay-in-app", 1)]
 
 
+def test_trying_the_same_touchpoint_once_more_is_no_way_out():
+    told = pays("anna", "10:00", "http_5xx", until="pay-online")
+    told.append(touchpoint("10:02", name="pay-online", user_id="anna"))
+    told.append(touchpoint("10:04", name="pay-in-app", channel="app", user_id="anna"))
+
+    found = at_mission(reported(told), "pay-online")
+
+    assert [one.word for one in found.instead] == ["pay-in-app"]
+
+
 def test_the_reasons_are_counted_by_interaction_the_most_frequent_first():
     told = [*breaks(2), *pays("anna", "11:00", "timeout", until="pay-online")]
 
@@ -166,6 +178,21 @@ def test_the_dearest_touchpoint_is_the_first_to_improve():
     only_paid = reported([*help_lost, *breaks(1)], mission="pay-bill")
     assert only_paid.ordered_by == "value"
     assert only_paid.improve == ("pay-online",)
+
+
+def test_what_costs_most_money_goes_before_what_costs_most_missions():
+    cheap = msgspec.structs.replace(GET_HELP, value=1.0, currency="EUR")
+    rules = msgspec.structs.replace(RULES, missions=Missions((PAY_BILL, cheap)))
+    rung = [
+        touchpoint("10:00", "not_helped", name="main-menu", channel="ivr", user_id=f"h{n}")
+        for n in range(3)
+    ]
+
+    report = reported([*rung, *breaks(1)], rules)
+
+    assert report.ordered_by == "value"
+    assert report.improve == ("pay-online", "main-menu")
+    assert report.headline.startswith("Mend “Paying” first")
 
 
 def test_nothing_broken_leaves_nothing_to_improve():

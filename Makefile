@@ -56,6 +56,7 @@ lint: $(STAMP) ## ruff, mypy, import-linter; changes nothing
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.published --check
+	@$(BIN)/python -m pipeline.catalogue.editors --check
 
 format: $(STAMP) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix $(CODE)
@@ -84,8 +85,9 @@ test-compiled: $(STAMP) $(COMPILED)/.installed ## all tests but the long ones, o
 	@$(SEES_WHEEL) $(COMPILED)/bin/pytest -m "not torture" -o pythonpath=$(COMPILED)/tree \
 	  -p tests.compiled --deselect tests/contracts/test_schemas.py::$(ABOUT_THE_TREE) $(ARGS)
 
-contracts: $(STAMP) ## write schemas/contracts/ and docs/records.md from records.py
+contracts: $(STAMP) ## write what follows from records.py and tables.py: contracts, docs/records.md
 	@$(BIN)/python -m schemas.published
+	@$(BIN)/python -m pipeline.catalogue.editors
 
 clean: ## remove what was made: .venv and caches; ./data stays
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

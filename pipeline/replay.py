@@ -25,7 +25,7 @@ def results_of(
         keep_open: Leave open what is open at the end, instead of letting event time run on.
         final: Only the last revision of each result, where its first one stood.
     """
-    lines = _lines(touchpoints, engine, topics, keep_open=keep_open)
+    lines = records_of(touchpoints, engine, topics, keep_open=keep_open)
     if not final:
         for topic, record in lines:
             yield _line(topic, record)
@@ -37,9 +37,14 @@ def results_of(
         yield _line(topic, record)
 
 
-def _lines(
-    touchpoints: Iterable[Touchpoint], engine: Engine, topics: frozenset[str], *, keep_open: bool
+def records_of(
+    touchpoints: Iterable[Touchpoint],
+    engine: Engine,
+    topics: frozenset[str],
+    *,
+    keep_open: bool = False,
 ) -> Iterator[tuple[str, Record]]:
+    """The same as records, each with its topic; every revision, as it arises."""
     for touchpoint in touchpoints:
         engine.process(touchpoint)
         if engine.outbox:

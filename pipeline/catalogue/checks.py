@@ -1,30 +1,20 @@
-"""What the catalogue's files say about one another: references, contradictions, oddities.
+"""What the catalogue's files say about one another: references and contradictions.
 
 The shape of each file is `tables`' work. The checks read what stands in the files as far as it
 has the right shape, so that one mistake does not hide another. `problems` make a catalogue
-unusable; `warnings` are worth a look.
+unusable; what is only odd is told by `oddities`.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from pipeline.catalogue import examples
-from pipeline.catalogue.documents import Document, Text, read
+from pipeline.catalogue.documents import Document, Text
 from pipeline.catalogue.durations import duration_of, written
 from pipeline.catalogue.suggestions import closest
 from pipeline.errors import Problem
-from pipeline.stitching.rules import SESSION_RULES, AlertRules, Rules
-
-# Research quoted in the field names billing and field service among the touchpoints that
-# inventories most often overlook. The words are our own choice, matched at the start of a word.
-OVERLOOKED: Final = {
-    "billing": ("bill", "invoice", "statement", "charge"),
-    "field service": ("field", "technician", "engineer", "installer", "visit", "appointment"),
-}
-"""What an inventory is expected to have, and the words by which an id or a name shows it."""
+from pipeline.stitching.rules import SESSION_RULES, AlertRules
 
 
 class Written(NamedTuple):
@@ -54,36 +44,6 @@ def problems(files: Written) -> list[Problem]:
         found += _contradictions(document)
         found += _impatience(document, gap)
         found += examples.problems(document, channels)
-    return found
-
-
-def warnings(rules: Rules, directory: Path) -> list[Problem]:
-    """What is odd in a valid catalogue, but may be meant.
-
-    Args:
-        rules: As `files.load(directory)` gives them.
-        directory: Where the lines are looked up.
-    """
-    path = directory / "inventory.toml"
-    entries = rules.inventory.entries.values()
-    words = [
-        word for one in entries for word in re.findall(r"[a-z]+", f"{one.id} {one.name}".lower())
-    ]
-    found = []
-    for kind, starts in OVERLOOKED.items():
-        if not any(word.startswith(starts) for word in words):
-            message = f"no touchpoint is about {kind}, which is often overlooked"
-            found.append(Problem(file=str(path), line=None, message=message))
-    document = read(path)
-    used = {touchpoint for expected in rules.missions.expects.values() for touchpoint in expected}
-    if isinstance(document, Problem) or not rules.missions.all:
-        return found
-    for text in document.texts("touchpoint", "*", "id"):
-        # A survey is about an interaction and no part of the way, so no mission need name it.
-        if text.text not in used and rules.inventory.entries[text.text].channel != "survey":
-            decides = text.text in rules.inventory.moments_of_truth
-            what = "moment of truth" if decides else "touchpoint"
-            found.append(text.problem(f'{what} "{text.text}" is used by no mission'))
     return found
 
 

@@ -9,9 +9,10 @@ from pydantic import BeforeValidator
 DURATION_MAX: Final = timedelta(days=3660)
 """The longest duration that a file may name, ten years: more is a slip, and overflows dates."""
 
-_DURATION: Final = re.compile(
-    r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,8})s)?"
-)
+PATTERN: Final = r"(?:([0-9]{1,8})d)?(?:([0-9]{1,8})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,8})s)?"
+"""What a duration looks like; the empty text, which this matches too, is none."""
+
+_DURATION: Final = re.compile(PATTERN)
 
 
 def duration_of(text: object) -> timedelta:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.catalogue import checks, files
+from pipeline.catalogue import files, oddities
 from pipeline.catalogue.examples import Example
 from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command
+from pipeline.cli.progress import Progress
+from pipeline.cli.reading import require, say, touchpoints_of
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.rules import Rules
 
 EXAMPLE = """
 touchpoints check --catalogue seeds/bank
+touchpoints check --log seeds/journeys/*.jsonl   # what nobody emits, what it does not know
 """
 
 
@@ -36,12 +39,21 @@ class Findings:
     examples: int = 0
 
 
-def examine(directory: Path, attempt: Callable[[Example, Rules], list[Problem]]) -> Findings:
+Held = Callable[[Rules], list[Problem]]
+"""Holds a catalogue against a log: what the one has and the other has not."""
+
+
+def examine(
+    directory: Path,
+    attempt: Callable[[Example, Rules], list[Problem]],
+    against: Held = lambda _: [],
+) -> Findings:
     """Read a catalogue and try its examples.
 
     Args:
         directory: The catalogue.
         attempt: Runs an example; gives what turned out otherwise than it says.
+        against: Gives further warnings; called only where the catalogue can be used.
     """
     try:
         rules = files.load(directory)
@@ -50,7 +62,7 @@ def examine(directory: Path, attempt: Callable[[Example, Rules], list[Problem]])
         return Findings(problems=invalid.problems)
     return Findings(
         problems=tuple(problem for case in cases for problem in attempt(case, rules)),
-        warnings=tuple(checks.warnings(rules, directory)),
+        warnings=(*oddities.warnings(rules, directory), *against(rules)),
         touchpoints=len(rules.inventory.entries),
         missions=len(rules.missions.all),
         examples=len(cases),
@@ -93,6 +105,14 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object with all findings to stdout"
     )
+    parser.add_argument(
+        "--log",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="also warn of what these NDJSON touchpoints never show, and of what they show that "
+        "the inventory does not know",
+    )
     parser.set_defaults(run=run)
 
 
@@ -106,7 +126,29 @@ def run(arguments: argparse.Namespace) -> int:
         raise Misuse(message)
     from pipeline.catalogue import trial  # brings the whole core along: only once it is needed
 
-    return show(examine(directory, trial.run), as_json=arguments.json)
+    refused: list[str] = []
+    findings = examine(directory, trial.run, held(arguments.log, directory, refused))
+    code = show(findings, as_json=arguments.json)
+    return max(code, say(refused))
+
+
+def held(names: list[str], directory: Path, refused: list[str]) -> Held:
+    """What holds a catalogue against the touchpoints of some files; nothing where none is named."""
+    if not names:
+        return lambda _: []
+    from listeners import settings
+    from listeners.adapters.native import replay_context
+    from pipeline.catalogue import seen
+
+    require(names, "touchpoints")
+    context = replay_context(settings.load(None))
+
+    def against(rules: Rules) -> list[Problem]:
+        with Progress("touchpoints read") as progress:
+            touchpoints = touchpoints_of(names, context, refused, progress)
+            return seen.warnings(rules, directory, seen.Seen(touchpoints, rules))
+
+    return against
 
 
 def _counted(count: int, what: str) -> str:

@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, str]] = {
     "work": "a worker on Kafka, as many as you like",
     "demo": "send a believable day of traffic, with a break in it, to a running `up`",
     "replay": "NDJSON touchpoints in, NDJSON results out; no server",
+    "report": "which touchpoints matter, how they do, what to improve first",
+    "backtest": "what another catalogue would change, tried on a log",
     "tail": "follow a topic",
     "topics": "create, show, check the topics against the catalogue",
     "check": "missions and inventory: errors with file, line and a suggestion",

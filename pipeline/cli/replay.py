@@ -2,24 +2,18 @@
 
 import argparse
 import gc
-import gzip
 import sys
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
 
 from listeners import settings
-from listeners.adapters.adapter import Context
-from listeners.adapters.native import adapt_replay_line, replay_context
+from listeners.adapters.native import replay_context
 from pipeline.catalogue import files
+from pipeline.cli import reading
 from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command, topic
 from pipeline.cli.progress import Progress
 from pipeline.replay import results_of
 from pipeline.runtimes.memory import in_memory
 from pipeline.topology import STAGES
-from schemas.errors import ContractViolation
-from schemas.records import Touchpoint
 from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, TOUCHPOINT_ALERTS, VERDICTS, VOTES
 
 EXAMPLE = """
@@ -28,9 +22,6 @@ touchpoints replay seeds/journeys/*.jsonl --final --topic journey-outcomes
 
 MADE = frozenset(topic for stage in STAGES for topic in stage.writes)
 """Topics that the stages write; the others a replay cannot print."""
-
-REFUSED_SHOWN_MAX = 20
-"""Refused lines that are named one by one; the rest are counted."""
 
 
 def add(subparsers: Subparsers) -> None:
@@ -67,10 +58,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, print, and say what was refused."""
-    for name in arguments.files:
-        if name != "-" and (not Path(name).exists() or Path(name).is_dir()):
-            message = f"expected a file of NDJSON touchpoints; found none at {name}"
-            raise Misuse(message)
+    reading.require(arguments.files, "touchpoints")
     topics = frozenset(arguments.topic or (SESSIONS, JOURNEY_OUTCOMES, VERDICTS))
     if unmade := topics - MADE:
         message = f"expected a topic that a replay makes; found {', '.join(sorted(unmade))}"
@@ -82,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     gc.set_threshold(100_000, 50, 100)  # nearly all that is made here lives long or has no cycles
     write = sys.stdout.buffer.write
     with Progress("touchpoints replayed") as progress:
-        touchpoints = _touchpoints(arguments.files, context, refused, progress)
+        touchpoints = reading.touchpoints_of(arguments.files, context, refused, progress)
         for line in results_of(
             touchpoints,
             in_memory(rules, watching=not topics.isdisjoint({VOTES, TOUCHPOINT_ALERTS})),
@@ -91,37 +79,4 @@ def run(arguments: argparse.Namespace) -> int:
             final=arguments.final,
         ):
             write(line)
-    for text in refused[:REFUSED_SHOWN_MAX]:
-        print(text, file=sys.stderr)
-    if len(refused) > REFUSED_SHOWN_MAX:
-        print(f"… and {len(refused) - REFUSED_SHOWN_MAX} more lines refused", file=sys.stderr)
-    return 1 if refused else 0
-
-
-def _touchpoints(
-    names: list[str], context: Context, refused: list[str], progress: Progress
-) -> Iterator[Touchpoint]:
-    for name in names:
-        number = 0
-        try:
-            with _opened(name) as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not line.strip():
-                        continue
-                    try:
-                        touchpoint = adapt_replay_line(line, context)
-                    except ContractViolation as violation:
-                        refused.append(f"{name}:{number}: {violation}")
-                        continue
-                    progress.advance()
-                    yield touchpoint
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            refused.append(f"{name}:{number + 1}: expected gzip, whole and sound; found {error}")
-
-
-def _opened(name: str) -> IO[bytes]:
-    if name == "-":
-        return sys.stdin.buffer
-    if name.endswith(".gz"):
-        return cast(IO[bytes], gzip.open(name, "rb"))
-    return Path(name).open("rb")
+    return reading.say(refused)

@@ -29,10 +29,12 @@ def test_a_catalogue_whose_examples_hold_is_fine(catalogue, capsys):
 
     shown = capsys.readouterr()
     assert code == 0
-    assert shown.out == "fine: 5 touchpoints, 1 mission, 2 examples, 1 warning\n"
+    assert shown.out == "fine: 5 touchpoints, 1 mission, 2 examples, 2 warnings\n"
     assert shown.err == (
         f"warning: {catalogue.directory}/inventory.toml:25: "
         'touchpoint "technician-visit" is used by no mission\n'
+        f"warning: {catalogue.directory}/missions/pay-bill.toml:3: "
+        'value without a currency: EUR is assumed; write currency = "EUR" if so\n'
     )
 
 
@@ -82,7 +84,7 @@ def test_json_without_problems_is_valid_and_counts(catalogue, capsys):
     code = check.show(check.examine(catalogue.directory, as_it_says), as_json=True)
 
     told = json.loads(capsys.readouterr().out)
-    assert (code, told["valid"], told["examples"], len(told["warnings"])) == (0, True, 2, 1)
+    assert (code, told["valid"], told["examples"], len(told["warnings"])) == (0, True, 2, 2)
 
 
 def test_a_directory_that_is_not_there_is_misuse(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline.catalogue import checks, files
+from pipeline.catalogue import files
 from pipeline.catalogue.suggestions import closest
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.inventory import Entry, Sign
@@ -240,42 +240,6 @@ def test_examples_of_an_invalid_catalogue_are_not_given(catalogue):
 
     with pytest.raises(CatalogueInvalid):
         files.examples(catalogue.directory)
-
-
-def warnings(catalogue) -> list[str]:
-    found = checks.warnings(files.load(catalogue.directory), catalogue.directory)
-    return [str(one).replace(f"{catalogue.directory}/", "") for one in found]
-
-
-def test_a_touchpoint_that_no_mission_uses_is_worth_a_warning(catalogue):
-    assert warnings(catalogue) == [
-        'inventory.toml:25: touchpoint "technician-visit" is used by no mission'
-    ]
-
-
-def test_a_moment_of_truth_that_no_mission_uses_is_called_one(catalogue):
-    catalogue.spoil("missions/pay-bill.toml", '  "pay-in-app",  # the', "  # the")
-
-    assert 'inventory.toml:9: moment of truth "pay-in-app" is used by no mission' in warnings(
-        catalogue
-    )
-
-
-def test_a_survey_need_not_be_used_by_a_mission(catalogue):
-    catalogue.spoil("inventory.toml", 'channel = "agent"', 'channel = "survey"')
-
-    assert warnings(catalogue) == []
-
-
-def test_an_inventory_without_billing_or_field_service_is_worth_a_warning(catalogue):
-    inventory = '[[touchpoint]]\nid = "look-around"\nname = "looking around"\nchannel = "web"\n'
-    catalogue.write("inventory.toml", inventory)
-    (catalogue.directory / "missions/pay-bill.toml").unlink()
-
-    assert warnings(catalogue) == [
-        "inventory.toml: no touchpoint is about billing, which is often overlooked",
-        "inventory.toml: no touchpoint is about field service, which is often overlooked",
-    ]
 
 
 def test_problems_are_told_by_file_and_line():

@@ -1,0 +1,158 @@
+"""The results that a report is about: the last revision of each, joined by journey."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from schemas.records import JourneyOutcome, Record, Touchpoint, Verdict
+
+TAKEN_BACK: Final = frozenset({"open", "absorbed"})
+"""Outcomes that say that a journey has none."""
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True):
+    """A journey that ended, with what happened in it.
+
+    Attributes:
+        interactions: Its verdicts in the order of time. Empty where they are no longer kept:
+            outcomes are kept longer than verdicts.
+        asked: The effort that the customer stated of it, the mean where asked more than once.
+    """
+
+    outcome: JourneyOutcome
+    interactions: tuple[Verdict, ...]
+    asked: float | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the customer got what they came for."""
+        return self.outcome.outcome == "completed"
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The touchpoints in order, as far as they are known."""
+        if self.interactions:
+            return tuple(one.touchpoint for one in self.interactions)
+        return self.outcome.microjourney
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report is made of.
+
+    Attributes:
+        journeys: Those that ended.
+        alone: Verdicts on interactions of no journey.
+        open_journeys: How many journeys have begun and not ended.
+        open_interactions: The verdicts of those.
+    """
+
+    journeys: tuple[Journey, ...] = ()
+    alone: tuple[Verdict, ...] = ()
+    open_journeys: int = 0
+    open_interactions: tuple[Verdict, ...] = ()
+
+    def verdicts(self) -> Iterable[Verdict]:
+        """All of them, whatever they belong to."""
+        for journey in self.journeys:
+            yield from journey.interactions
+        yield from self.alone
+        yield from self.open_interactions
+
+
+class Gathering:
+    """Takes records as they come, in any order, and keeps the last revision of each."""
+
+    def __init__(self) -> None:
+        self._outcomes: Final[dict[str, JourneyOutcome]] = {}
+        self._verdicts: Final[dict[str, Verdict]] = {}
+        self._asked: Final[dict[str, float]] = {}
+
+    def add(self, record: Record) -> None:
+        """Take one: an outcome, a verdict, or a touchpoint for the effort stated with it.
+
+        Others are passed over.
+        """
+        if isinstance(record, JourneyOutcome):
+            known = self._outcomes.get(record.journey_id)
+            if known is None or known.revision <= record.revision:
+                self._outcomes[record.journey_id] = record
+        elif isinstance(record, Verdict):
+            judged = self._verdicts.get(record.id)
+            if judged is None or judged.revision <= record.revision:
+                self._verdicts[record.id] = record
+        elif isinstance(record, Touchpoint):
+            rating = record.rating
+            if rating is not None and rating.scale == "ces":
+                self._asked[record.id] = rating.value
+
+    def results(
+        self,
+        *,
+        mission: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Results:
+        """What was gathered.
+
+        Args:
+            mission: Only journeys towards it, and what happened in them.
+            since: Only journeys that ended from then on, with everything that happened in them;
+                of what belongs to no ended journey only what happened from then on.
+            until: Likewise, before then.
+        """
+        ended = {key: one for key, one in self._outcomes.items() if one.outcome not in TAKEN_BACK}
+        wanted = {
+            key: one
+            for key, one in ended.items()
+            if _within(one.ended_at, since, until) and mission in (None, one.mission)
+        }
+        of_journeys: dict[str, list[Verdict]] = {}
+        alone: list[Verdict] = []
+        still_open: list[Verdict] = []
+        for verdict in sorted(self._verdicts.values(), key=lambda one: (one.occurred_at, one.id)):
+            journey = verdict.journey_id
+            if journey in wanted:
+                of_journeys.setdefault(journey, []).append(verdict)
+            elif journey in ended or mission not in (None, verdict.mission):
+                continue
+            elif _within(verdict.occurred_at, since, until):
+                (alone if journey is None else still_open).append(verdict)
+        asked = self._efforts_asked()
+        return Results(
+            journeys=tuple(
+                Journey(
+                    outcome=one,
+                    interactions=tuple(of_journeys.get(key, ())),
+                    asked=asked.get(key),
+                )
+                for key, one in sorted(
+                    wanted.items(), key=lambda item: (item[1].started_at, item[0])
+                )
+            ),
+            alone=tuple(alone),
+            open_journeys=len({one.journey_id for one in still_open}),
+            open_interactions=tuple(still_open),
+        )
+
+    def _efforts_asked(self) -> dict[str, float]:
+        """The effort stated of each journey.
+
+        An answer of no journey is about the latest one of the session that it refers to.
+        """
+        answers: dict[str, list[float]] = {}
+        latest: dict[str, str] = {}
+        if not self._asked:
+            return {}
+        for verdict in sorted(self._verdicts.values(), key=lambda one: (one.occurred_at, one.id)):
+            if verdict.journey_id is not None:
+                latest[verdict.session_id] = verdict.journey_id
+            about = verdict.journey_id or latest.get(verdict.session_id)
+            if verdict.id in self._asked and about is not None:
+                answers.setdefault(about, []).append(self._asked[verdict.id])
+        return {key: sum(given) / len(given) for key, given in answers.items()}
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or since <= at) and (until is None or at < until)

@@ -149,9 +149,9 @@ class Post:
             self._send(line, arrives + chance.randint(2_000, 600_000))
         return veils
 
-    def nameless(self, line: dict[str, object], now: int) -> None:
-        """A machine's record: nobody's."""
-        serial = self.truth.touch(0, 0, str(line.pop("_as")), now // 1000)
+    def machine(self, line: dict[str, object], touchpoint: str, intention: int, now: int) -> None:
+        """A machine's record."""
+        serial = self.truth.touch(intention, 0, touchpoint, now // 1000)
         line["id"] = f"t{serial}"
         line["occurred_at"] = now
         self._send(line, now + self.chance.randint(80, 600))

@@ -53,7 +53,7 @@ def _on_screen(it: Pursuit, touchpoint: str, medium: str) -> Iterator[int]:
         if dice < MUTE_SHARE:
             it.emit(touchpoint)
             it.annoy(touchpoint, faults.BLOCKED, traced=False)
-        elif dice < MUTE_SHARE + DEAD_SHARE:
+        elif dice < MUTE_SHARE + DEAD_SHARE and touchpoint not in LOOKED_AT:
             it.emit(touchpoint)
             yield from it.wait(8)
             it.emit(touchpoint, ("rage_click", "dead_click"))
@@ -93,7 +93,7 @@ def _with_bot(it: Pursuit, touchpoint: str) -> Iterator[int]:
         it.emit(touchpoint)
         return ON
     # What it says it does not understand: the bot knows the subject already, or not even that.
-    knows = chance.random() < 0.5
+    knows = touchpoint not in LOOKED_AT and chance.random() < 0.5
     subject = touchpoint if knows else "chat"
     said = {
         "name": "user_message",
@@ -124,16 +124,18 @@ def _in_menu(it: Pursuit, touchpoint: str) -> Iterator[int]:
     if touchpoint == "call-care" or chance.random() >= faults.UNHEARD_SHARE:
         it.emit(touchpoint)
         return ON
-    times = chance.randint(1, 3)
-    for _ in range(times):
-        it.emit(touchpoint, ("no_match",))
-        it.annoy(touchpoint, faults.WAITED, traced=True)
+    # A menu that only tells something is reached once the main menu has understood the caller.
+    said = {"name": "menu", "location": "main"} if touchpoint in LOOKED_AT else {}
+    asked = "call-care" if said else touchpoint
+    for _ in range(chance.randint(1, 3)):
+        it.emit(asked, ("no_match",), **said)
+        it.annoy(asked, faults.WAITED, traced=True)
         yield from it.wait(8)
     dice = chance.random()
     if dice < 0.55 and not it.fed_up:
         it.emit(touchpoint)
         return ON
-    if dice < 0.7 and not it.fed_up:
+    if dice < 0.7 and not it.fed_up and not said:
         it.emit(touchpoint, ("zero_out",))
         yield from it.wait(10)
         met = yield from _in_queue(it)
@@ -142,8 +144,8 @@ def _in_menu(it: Pursuit, touchpoint: str) -> Iterator[int]:
             it.emit("talk-to-care")
         return met
     by = "hangup_by_system" if dice > 0.9 else "hangup"
-    it.emit(touchpoint, (by,))
-    it.annoy(touchpoint, faults.WASTED, traced=True)
+    it.emit(asked, (by,), **said)
+    it.annoy(asked, faults.WASTED, traced=True)
     return BLOCKED
 
 
@@ -166,7 +168,7 @@ def _with_person(it: Pursuit, touchpoint: str) -> Iterator[int]:
     if touchpoint == "technician-visit":
         dice = chance.random()
         if dice < faults.MISSED_VISIT_SHARE:
-            it.emit("technician-missed", ("not_helped",) if noted else ())
+            it.emit("technician-missed", ("not_helped",))  # the dispatcher's system knows
             it.annoy("technician-missed", faults.STOOD_UP, traced=True)
             return BLOCKED
         if dice < faults.MISSED_VISIT_SHARE + faults.UNMENDED_SHARE:

@@ -26,6 +26,10 @@ CLEARING_SHARE: Final = 0.2
 CLEARED_AFTER: Final = 45 * DAY
 """… on average after so long; and …"""
 
+FORGOTTEN_AFTER: Final = 30 * DAY
+"""A device that was not used for so long may be anybody's by now; prudent people would not tell
+whose it is without a log-in."""
+
 PRIVATE_SHARE: Final = 0.04
 """… how many forget it after every visit."""
 
@@ -37,21 +41,24 @@ class Device:
         kind: `web` or `app`.
         value: What its records show of it: the cookie, or the install's id.
         clock: Milliseconds it is off by.
-        shows: Persons who ever logged in while it had this value.
+        shows: Persons who logged in since it has this value.
+        forgotten: Those who did before a long time in which nobody used it.
         named_until: Until when it shows the last log-in by itself, and whose.
         shared: Whether it is a household's.
         clears: How long it keeps a cookie, on average; None for good.
     """
 
     __slots__ = (
-        "clears", "clock", "cleared_at", "generation", "kind", "name", "named_as", "named_until",
-        "shared", "shows",
+        "clears", "clock", "cleared_at", "forgotten", "generation", "kind", "name", "named_as",
+        "named_until", "shared", "shows", "used_at",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, chance: Random, *, shared: bool = False) -> None:
         self.kind, self.name, self.shared = kind, name, shared
         self.generation = 0
         self.shows: set[int] = set()
+        self.forgotten: set[int] = set()
+        self.used_at = 0
         self.named_as, self.named_until = 0, 0
         self.clock = 0
         if chance.random() < WRONG_CLOCK_SHARE:
@@ -71,14 +78,18 @@ class Device:
         return f"{self.name}.{self.generation}" if self.generation else self.name
 
     def visit(self, now: int, chance: Random) -> None:
-        """Somebody takes it up: it may have forgotten who it was."""
+        """Somebody takes it up: it may have forgotten who it was, and so may everybody."""
+        if now - self.used_at > FORGOTTEN_AFTER:
+            self.forgotten |= self.shows
+            self.shows = set()
+        self.used_at = now
         if self.clears is None:
             return
         kept = now - self.cleared_at
         if self.clears == 0 or (kept > DAY and chance.random() < 1 - 2 ** (-kept / self.clears)):
             self.generation += 1
             self.cleared_at, self.named_until = now, 0
-            self.shows = set()
+            self.shows, self.forgotten = set(), set()
 
 
 class Person:

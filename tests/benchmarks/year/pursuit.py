@@ -329,16 +329,18 @@ class Pursuit:
 
     def _settle(self) -> None:
         """What hides it, apart from what became of single records."""
-        number = self.person.number
         if not self.said:
             self.veils |= Veil.UNSAID
-        known = {
-            f"device {device.value}"
-            for device in (*self.person.browsers, self.person.app, self.person.tablet)
-            if device is not None and number in device.shows and not device.shared
-        }
-        if len({"" if piece in known else piece for piece in self.pieces}) > 1:
-            self.veils |= Veil.NAMELESS
+        number, known, forgotten = self.person.number, set(), set()
+        for device in (*self.person.browsers, self.person.app):
+            if device is not None and number in device.shows:
+                known.add(f"device {device.value}")
+            elif device is not None and number in device.forgotten:
+                forgotten.add(f"device {device.value}")
+        pieces = {"" if piece in known else piece for piece in self.pieces}
+        if len(pieces) > 1:
+            told = {"" if piece in forgotten else piece for piece in pieces}
+            self.veils |= Veil.NAMELESS if len(told) > 1 else Veil.FORGOTTEN
 
     def _judge_signs(self, outcome: str) -> None:
         if outcome == FRUSTRATED and not self.traced and not self.signed:

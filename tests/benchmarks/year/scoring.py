@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 from schemas.records import JourneyOutcome, Verdict
 from tests.benchmarks.year.truth import HIDES_CUSTOMER, Truth, Veil, observable
 
+NO_MISSION: Final = Veil.NOT_IN_CATALOGUE | Veil.MACHINE | Veil.SLOW_MACHINE
+"""Who is under one of these wants nothing that the catalogue describes."""
+
 ENDED: Final = ("completed", "frustrated", "abandoned")
 NONE: Final = "nothing"
 
@@ -69,7 +72,7 @@ class Case(NamedTuple):
     Attributes:
         intention: 0 for a journey too many.
         journey: 0 for an intention missed.
-        charged: The intention it is charged to; 0 for a machine.
+        charged: The intention it is charged to.
         veils: That one's.
     """
 
@@ -131,7 +134,7 @@ class Score:
 
     def wanted(self, case: Case) -> bool:
         """Whether the case has an intention that the catalogue knows."""
-        return case.intention > 0 and Veil.NOT_IN_CATALOGUE not in case.veils
+        return case.intention > 0 and not case.veils & NO_MISSION
 
     def outcomes(self, case: Case) -> tuple[str, str]:
         """What was got and what was published."""
@@ -141,7 +144,7 @@ class Score:
 
     def seen(self, what: str) -> list[Case]:
         """The cases in which an ideal observer could tell."""
-        return [case for case in self.cases if case.charged and observable(case.veils, what)]
+        return [case for case in self.cases if observable(case.veils, what)]
 
     def people_mixed(self) -> tuple[int, int]:
         """Journeys that hold two people's touchpoints; those of them without an excuse."""

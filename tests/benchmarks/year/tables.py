@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from tests.benchmarks.year.running import Year
-from tests.benchmarks.year.scoring import ENDED, NONE, Case, Ratio, Score
+from tests.benchmarks.year.scoring import ENDED, NO_MISSION, NONE, Case, Ratio, Score
 from tests.benchmarks.year.truth import EXPLAINED, Veil, observable
 
 
@@ -114,9 +114,10 @@ def _hidden(score: Score) -> Iterator[str]:
     for veil, why in EXPLAINED.items():
         cases = by_veil[veil]
         wanted = [case for case in cases if score.wanted(case)]
-        if veil is Veil.NOT_IN_CATALOGUE:
+        if veil & NO_MISSION:
             journeys = sum(case.journey > 0 for case in cases)
-            yield f"| {why} | {len(cases):,}, of them {journeys:,} with a journey | | | |"
+            count = len({case.charged for case in cases})
+            yield f"| {why} | {count:,}, with {journeys:,} journeys published | | | |"
             continue
         mission = score.mission(wanted)
         right = sum(score.outcome(wanted, outcome).right for outcome in ENDED)
@@ -125,8 +126,6 @@ def _hidden(score: Score) -> Iterator[str]:
             f"| {why} | {len(wanted):,} | {mission.recall:.2f} | {right / max(1, len(wanted)):.2f} "
             f"| {broke.recall:.2f} of {broke.true:,} |"
         )
-    machines = sum(case.charged == 0 for case in score.cases)
-    yield f"| a machine, too slow to be told from a person | {machines:,} journeys | | | |"
 
 
 def examples(year: Year, each: int) -> Iterator[str]:
@@ -135,7 +134,7 @@ def examples(year: Year, each: int) -> Iterator[str]:
     kinds: dict[str, list[Case]] = defaultdict(list)
     words = score.truth.words
     for case in score.cases:
-        if not case.charged or not observable(case.veils, "mission"):
+        if not observable(case.veils, "mission"):
             continue
         true, said = score.outcomes(case)
         mission = words[score.truth.mission[case.intention]]

@@ -17,6 +17,7 @@ class Veil(IntFlag):
     """Why the records do not tell all of it; each is set where it happens."""
 
     NAMELESS = auto()
+    FORGOTTEN = auto()
     SHARED_DEVICE = auto()
     LOST = auto()
     VERY_LATE = auto()
@@ -29,11 +30,14 @@ class Veil(IntFlag):
     OWN_REASONS = auto()
     ELSEWHERE = auto()
     HALF_SIGN = auto()
+    MACHINE = auto()
+    SLOW_MACHINE = auto()
 
 
 EXPLAINED: Final = {
     Veil.NAMELESS: "a path in pieces that nothing ever showed to be one person's: cookie cleared "
     "without a log-in, withheld number, nameless purchase in the shop",
+    Veil.FORGOTTEN: "likewise, but on a device that had been theirs before it lay unused for 30 days",
     Veil.SHARED_DEVICE: "on the household's tablet without logging in",
     Veil.LOST: "a record of the path never arrived: blocked in the browser, or lost on the way",
     Veil.VERY_LATE: "a record arrived more than a day late",
@@ -46,6 +50,8 @@ EXPLAINED: Final = {
     Veil.OWN_REASONS: "trouble is on record, but they left for reasons of their own",
     Veil.ELSEWHERE: "they got it where no touchpoint is: the fault went away, a friend knew",
     Veil.HALF_SIGN: "what cost it left no trace, something smaller did",
+    Veil.MACHINE: "a machine, fast enough to be told by it",
+    Veil.SLOW_MACHINE: "a machine as slow as a person",
 }
 
 _ALL: Final = frozenset({"mission", "outcome", "broke_at"})
@@ -55,10 +61,11 @@ HIDES: Final = {
     Veil.OWN_REASONS: frozenset({"outcome", "broke_at"}),
     Veil.ELSEWHERE: frozenset({"outcome", "broke_at"}),
     Veil.HALF_SIGN: frozenset({"broke_at"}),
+    Veil.MACHINE: frozenset(),
 }
 """What each hides."""
 
-HIDES_CUSTOMER: Final = Veil.NAMELESS | Veil.SHARED_DEVICE | Veil.WRONG_CLOCK | Veil.VERY_LATE
+HIDES_CUSTOMER: Final = Veil.NAMELESS | Veil.FORGOTTEN | Veil.SHARED_DEVICE | Veil.WRONG_CLOCK | Veil.VERY_LATE
 
 
 def observable(veils: Veil, what: str) -> bool:
@@ -69,7 +76,7 @@ def observable(veils: Veil, what: str) -> bool:
 class Truth:
     """All intentions and whose each touchpoint was; compact, since it is kept for the whole year.
 
-    Number 0 of intentions is nobody's: noise. A touchpoint's id is `t` and its serial number.
+    Number 0 of intentions is none. A touchpoint's id is `t` and its serial number.
 
     Attributes:
         words: Missions, outcomes and touchpoints by their number.

@@ -128,12 +128,13 @@ class World:
     def _crawl(self, cookie: str, now: int) -> Iterator[int]:
         chance = self.chance
         fast = chance.random() < 0.5
+        intention = self.truth.begin(0, "(machine)")
+        self.truth.end(intention, HAD, "", Veil.MACHINE if fast else Veil.SLOW_MACHINE)
         for _ in range(chance.randint(120, 300) if fast else chance.randint(20, 60)):
             touchpoint = chance.choice(CRAWLED)
             line = line_of(touchpoint, ())
             line["identifiers"] = {"anonymous_id": cookie}
-            line["_as"] = touchpoint
-            self.post.nameless(line, now)
+            self.post.machine(line, touchpoint, intention, now)
             now += chance.randint(50, 500) if fast else chance.randint(5_000, 40_000)
             yield now
 

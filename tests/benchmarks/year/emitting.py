@@ -213,7 +213,9 @@ def shown(touchpoint: str, person: Person, visit: Visit | None, chance: Random) 
         raise AssertionError(touchpoint)
     if visit.device.kind == "app":
         device = {"device_id": visit.device.value}
-        return {**device, "user_id": f"u-{number}", "account_id": account} if visit.named else device
+        return (
+            {**device, "user_id": f"u-{number}", "account_id": account} if visit.named else device
+        )
     cookie = {"anonymous_id": visit.device.value}
     if not visit.named:
         return cookie

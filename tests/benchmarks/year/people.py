@@ -49,8 +49,18 @@ class Device:
     """
 
     __slots__ = (
-        "clears", "clock", "cleared_at", "forgotten", "generation", "kind", "name", "named_as",
-        "named_until", "shared", "shows", "used_at",
+        "cleared_at",
+        "clears",
+        "clock",
+        "forgotten",
+        "generation",
+        "kind",
+        "name",
+        "named_as",
+        "named_until",
+        "shared",
+        "shows",
+        "used_at",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, chance: Random, *, shared: bool = False) -> None:
@@ -110,8 +120,21 @@ class Person:
     """
 
     __slots__ = (
-        "again", "app", "answers", "app_logged_in", "blocks", "browsers", "fond", "keys_in",
-        "number", "patience", "prepaid", "tablet", "visits", "wants", "withheld",
+        "again",
+        "answers",
+        "app",
+        "app_logged_in",
+        "blocks",
+        "browsers",
+        "fond",
+        "keys_in",
+        "number",
+        "patience",
+        "prepaid",
+        "tablet",
+        "visits",
+        "wants",
+        "withheld",
     )  # fmt: skip
 
     def __init__(self, number: int, chance: Random, tablet: Device | None) -> None:

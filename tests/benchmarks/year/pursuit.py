@@ -9,13 +9,12 @@ from random import Random
 from typing import Final
 
 from tests.benchmarks.year.emitting import VISIT_GAP, Post, Visit, line_of, medium_of, shown
-from tests.benchmarks.year.meeting import BLOCKED, GOT, LEFT, ON, meet
+from tests.benchmarks.year.meeting import GOT, LEFT, ON, meet
 from tests.benchmarks.year.people import DAY, Device, Person
 from tests.benchmarks.year.truth import ABANDONED, FRUSTRATED, Veil
 from tests.benchmarks.year.truth import GOT as HAD
 from tests.benchmarks.year.ways import (
     CALL_STEPS,
-    EMITTED,
     NEEDS_NAME,
     SPEAKS_FOR,
     WISHES,
@@ -193,9 +192,7 @@ class Pursuit:
                 self.post.log_in(visit, self.person, self.now)
         identifiers = shown(touchpoint, self.person, visit, self.chance)
         line["identifiers"] = identifiers
-        veils = self.post.record(
-            line, self.person, visit, self.intention, touchpoint, self.now
-        )
+        veils = self.post.record(line, self.person, visit, self.intention, touchpoint, self.now)
         self.veils |= veils
         if not veils & Veil.LOST:
             self._piece(identifiers, visit)
@@ -349,4 +346,3 @@ class Pursuit:
             self.veils |= Veil.HALF_SIGN
         elif outcome == ABANDONED and self.traced:
             self.veils |= Veil.OWN_REASONS
-

@@ -205,9 +205,7 @@ def _cases(
     touched: Counter[int],
 ) -> list[Case]:
     words = truth.words
-    live = {
-        number for number, outcome in enumerate(published.outcome) if words[outcome] in ENDED
-    }
+    live = {number for number, outcome in enumerate(published.outcome) if words[outcome] in ENDED}
     held = Counter(published.journey_of)
     pairs: list[tuple[float, int, int]] = []
     most: dict[int, tuple[int, int]] = {}

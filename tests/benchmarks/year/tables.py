@@ -147,7 +147,10 @@ def examples(year: Year, each: int) -> Iterator[str]:
             kinds[f"outcome {mission}: {true} -> {said}"].append(case)
         elif score.truth.broke_at[case.intention] != score.published.broke_at[case.journey]:
             if observable(case.veils, "broke_at"):
-                names = (score.truth.broke_at[case.intention], score.published.broke_at[case.journey])
+                names = (
+                    score.truth.broke_at[case.intention],
+                    score.published.broke_at[case.journey],
+                )
                 kinds[f"broke_at {mission}: {words[names[0]]} -> {words[names[1]]}"].append(case)
     paths: dict[int, list[int]] = defaultdict(list)
     wanted = {case.charged for cases in kinds.values() for case in cases[:each]}

@@ -65,7 +65,9 @@ HIDES: Final = {
 }
 """What each hides."""
 
-HIDES_CUSTOMER: Final = Veil.NAMELESS | Veil.FORGOTTEN | Veil.SHARED_DEVICE | Veil.WRONG_CLOCK | Veil.VERY_LATE
+HIDES_CUSTOMER: Final = (
+    Veil.NAMELESS | Veil.FORGOTTEN | Veil.SHARED_DEVICE | Veil.WRONG_CLOCK | Veil.VERY_LATE
+)
 
 
 def observable(veils: Veil, what: str) -> bool:

@@ -14,8 +14,8 @@ from tests.benchmarks.year.emitting import Post, line_of
 from tests.benchmarks.year.faults import Faults
 from tests.benchmarks.year.people import DAY, Person, town
 from tests.benchmarks.year.pursuit import Pursuit
-from tests.benchmarks.year.truth import Truth, Veil
 from tests.benchmarks.year.truth import GOT as HAD
+from tests.benchmarks.year.truth import Truth, Veil
 from tests.benchmarks.year.ways import EMITTED, ONLOOKERS, WISHES, Way, Wish
 
 STARTS_AT: Final = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -122,7 +122,10 @@ class Pursuit:
             ways = list(self.wish.ways)
             weights = [way.weight * (fond[way.liking] + 0.01) for way in ways]
             if self.person.app is None:
-                weights = [0.0 if w.liking == "app" else x for w, x in zip(ways, weights)]
+                weights = [
+                    0.0 if way.liking == "app" else weight
+                    for way, weight in zip(ways, weights, strict=True)
+                ]
         return self.chance.choices(ways, weights)[0]
 
     def _next(self, way: Way) -> Iterator[int]:
@@ -209,11 +212,11 @@ class Pursuit:
         if channel == "agent" and "location" in line and self.chance.random() < NOTED_SHARE:
             line["intent"] = self.wish.mission
             self.said = True
-        if line.get("intent") and channel in ("agent", "chatbot"):
-            if self.chance.random() < MISHEARD_SHARE:
-                others = [w.mission for w in WISHES if w.mission != self.wish.mission]
-                line["intent"] = self.chance.choice(others)
-                self.veils |= Veil.MISHEARD
+        heard = line.get("intent") is not None and channel in ("agent", "chatbot")
+        if heard and self.chance.random() < MISHEARD_SHARE:
+            others = [w.mission for w in WISHES if w.mission != self.wish.mission]
+            line["intent"] = self.chance.choice(others)
+            self.veils |= Veil.MISHEARD
 
     def _piece(self, identifiers: dict[str, str], visit: Visit | None) -> None:
         """What this record shows them as, for whoever wants to join the pieces of the path."""
@@ -302,10 +305,10 @@ class Pursuit:
                 yield from self.wait(DAY / 1000, 0.8)
                 self.emit("cancel-contract")
                 self.signed = True
-        if outcome == HAD and self.last_met == "payment-confirmed":
-            if chance.random() < LOOKS_AGAIN_SHARE:
-                yield from self.wait(20)
-                self.emit("view-bill")
+        paid = outcome == HAD and self.last_met == "payment-confirmed"
+        if paid and chance.random() < LOOKS_AGAIN_SHARE:
+            yield from self.wait(20)
+            self.emit("view-bill")
         yield from self._answer(outcome)
         self._judge_signs(outcome)
 

@@ -1,9 +1,10 @@
 """What the pipeline published, held against what was wanted and got.
 
 Whose a published journey is, is a matching: pairs of an intention and a journey that share
-touchpoints, the most similar first - shared touchpoints by those of either (Jaccard) - each intention
-and each journey once; of equal pairs the lower numbers. What is left over is a journey too many or an intention missed. A journey that
-matches nothing is charged to the intention most of its touchpoints are of.
+touchpoints, the most similar first - shared touchpoints by those of either (Jaccard) - each
+intention and each journey once; of equal pairs the lower numbers. What is left over is a journey
+too many or an intention missed. A journey that matches nothing is charged to the intention that
+most of its touchpoints are of. The match looks at no mission and no outcome.
 """
 
 from array import array
@@ -165,7 +166,7 @@ class Score:
         return len(mixed), len(mixed.keys() - excused)
 
     def people_split(self) -> tuple[int, int, int]:
-        """Intentions whose touchpoints are of several customers; unexcused ones, and of how many."""
+        """Intentions split over several customers; those without an excuse, and of how many."""
         first: dict[int, int] = {}
         split: set[int] = set()
         customer_of = self.published.customer_of

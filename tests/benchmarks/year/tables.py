@@ -145,13 +145,11 @@ def examples(year: Year, each: int) -> Iterator[str]:
             continue
         elif true != said:
             kinds[f"outcome {mission}: {true} -> {said}"].append(case)
-        elif score.truth.broke_at[case.intention] != score.published.broke_at[case.journey]:
-            if observable(case.veils, "broke_at"):
-                names = (
-                    score.truth.broke_at[case.intention],
-                    score.published.broke_at[case.journey],
-                )
-                kinds[f"broke_at {mission}: {words[names[0]]} -> {words[names[1]]}"].append(case)
+        elif observable(case.veils, "broke_at"):
+            named = words[score.truth.broke_at[case.intention]]
+            found = words[score.published.broke_at[case.journey]]
+            if named != found:
+                kinds[f"broke_at {mission}: {named or NONE} -> {found or NONE}"].append(case)
     paths: dict[int, list[int]] = defaultdict(list)
     wanted = {case.charged for cases in kinds.values() for case in cases[:each]}
     for serial, intention in enumerate(score.truth.intention_of):

@@ -37,7 +37,8 @@ class Veil(IntFlag):
 EXPLAINED: Final = {
     Veil.NAMELESS: "a path in pieces that nothing ever showed to be one person's: cookie cleared "
     "without a log-in, withheld number, nameless purchase in the shop",
-    Veil.FORGOTTEN: "likewise, but on a device that had been theirs before it lay unused for 30 days",
+    Veil.FORGOTTEN: "likewise, but on a device that had been theirs before it lay unused for "
+    "30 days",
     Veil.SHARED_DEVICE: "on the household's tablet without logging in",
     Veil.LOST: "a record of the path never arrived: blocked in the browser, or lost on the way",
     Veil.VERY_LATE: "a record arrived more than a day late",

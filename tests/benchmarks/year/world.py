@@ -119,10 +119,8 @@ class World:
             self._begin(now, _Look(self.post, person, wish, self.chance).run(now))
 
     def _crawling(self) -> Iterator[int]:
-        number = 0
-        for now in self._times(CRAWLS_A_DAY * 365):
+        for number, now in enumerate(self._times(CRAWLS_A_DAY * 365)):
             yield now
-            number += 1
             self._begin(now, self._crawl(f"bot-{number}", now))
 
     def _crawl(self, cookie: str, now: int) -> Iterator[int]:

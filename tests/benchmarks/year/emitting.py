@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from tests.benchmarks.year.faults import Faults
-from tests.benchmarks.year.people import REMEMBERED, Device, Person
+from tests.benchmarks.year.people import REMEMBERED, Device, Person, Visit
 from tests.benchmarks.year.truth import Truth, Veil
 from tests.benchmarks.year.ways import EMITTED
 
@@ -40,24 +40,6 @@ _SOURCES: Final = {
     "survey": "survey",
 }  # fmt: skip
 _MEDIA: Final = {"web": "web", "app": "app", "chatbot": "chat", "ivr": "call"}
-
-
-class Visit:
-    """One sitting at a device, one chat, one call.
-
-    Attributes:
-        hint: The emitter's session id, None where it sends none.
-        named: Whether records show who it is.
-        offline_until: When the network is back.
-    """
-
-    __slots__ = ("device", "hint", "last", "medium", "named", "offline_until")
-
-    def __init__(self, medium: str, device: Device | None, hint: str | None, now: int) -> None:
-        self.medium, self.device, self.hint = medium, device, hint
-        self.named = False
-        self.last = now
-        self.offline_until = 0
 
 
 class Post:

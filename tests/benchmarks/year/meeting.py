@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.year import faults
@@ -30,7 +30,7 @@ FORM_SHARE: Final = 0.3
 nothing, and on a form how many are a field that refuses; the rest are errors."""
 
 
-def meet(it: Pursuit, touchpoint: str, *, last: bool) -> Iterator[int]:
+def meet(it: Pursuit, touchpoint: str, *, last: bool) -> Generator[int, None, str]:
     """Meet a touchpoint; `ON` where it worked."""
     it.last_met = touchpoint
     if last and touchpoint not in LOOKED_AT:
@@ -46,7 +46,7 @@ def meet(it: Pursuit, touchpoint: str, *, last: bool) -> Iterator[int]:
     return (yield from _with_person(it, touchpoint))
 
 
-def _on_screen(it: Pursuit, touchpoint: str, medium: str) -> Iterator[int]:
+def _on_screen(it: Pursuit, touchpoint: str, medium: str) -> Generator[int, None, str]:
     chance = it.chance
     if it.post.faults.fails(touchpoint, it.now):
         dice = chance.random()
@@ -84,7 +84,7 @@ def _on_screen(it: Pursuit, touchpoint: str, medium: str) -> Iterator[int]:
     return ON
 
 
-def _with_bot(it: Pursuit, touchpoint: str) -> Iterator[int]:
+def _with_bot(it: Pursuit, touchpoint: str) -> Generator[int, None, str]:
     chance = it.chance
     if touchpoint == "chat-to-person":
         it.emit(touchpoint, ("handoff",))
@@ -95,7 +95,7 @@ def _with_bot(it: Pursuit, touchpoint: str) -> Iterator[int]:
     # What it says it does not understand: the bot knows the subject already, or not even that.
     knows = touchpoint not in LOOKED_AT and chance.random() < 0.5
     subject = touchpoint if knows else "chat"
-    said = {
+    said: dict[str, str | None] = {
         "name": "user_message",
         "intent": None,
         "location": EMITTED[touchpoint].intent if knows else None,
@@ -107,7 +107,7 @@ def _with_bot(it: Pursuit, touchpoint: str) -> Iterator[int]:
     gets_it = chance.random() < 0.45
     for number in range(times):
         ends = number == times - 1 and not gets_it and chance.random() < 0.5
-        it.emit(subject, ("fallback", "bot_end") if ends else ("fallback",), **said)
+        it.emit(subject, ("fallback", "bot_end") if ends else ("fallback",), said=said)
         it.annoy(subject, faults.WAITED, traced=True)
         yield from it.wait(15)
     if gets_it and not it.fed_up:
@@ -117,7 +117,7 @@ def _with_bot(it: Pursuit, touchpoint: str) -> Iterator[int]:
     return BLOCKED
 
 
-def _in_menu(it: Pursuit, touchpoint: str) -> Iterator[int]:
+def _in_menu(it: Pursuit, touchpoint: str) -> Generator[int, None, str]:
     chance = it.chance
     if touchpoint == "wait-for-person":
         return (yield from _in_queue(it))
@@ -125,10 +125,12 @@ def _in_menu(it: Pursuit, touchpoint: str) -> Iterator[int]:
         it.emit(touchpoint)
         return ON
     # A menu that only tells something is reached once the main menu has understood the caller.
-    said = {"name": "menu", "location": "main"} if touchpoint in LOOKED_AT else {}
+    said: dict[str, str | None] = (
+        {"name": "menu", "location": "main"} if touchpoint in LOOKED_AT else {}
+    )
     asked = "call-care" if said else touchpoint
     for _ in range(chance.randint(1, 3)):
-        it.emit(asked, ("no_match",), **said)
+        it.emit(asked, ("no_match",), said=said)
         it.annoy(asked, faults.WAITED, traced=True)
         yield from it.wait(8)
     dice = chance.random()
@@ -144,12 +146,12 @@ def _in_menu(it: Pursuit, touchpoint: str) -> Iterator[int]:
             it.emit("talk-to-care")
         return met
     by = "hangup_by_system" if dice > 0.9 else "hangup"
-    it.emit(asked, (by,), **said)
+    it.emit(asked, (by,), said=said)
     it.annoy(asked, faults.WASTED, traced=True)
     return BLOCKED
 
 
-def _in_queue(it: Pursuit) -> Iterator[int]:
+def _in_queue(it: Pursuit) -> Generator[int, None, str]:
     it.emit("wait-for-person")
     if it.chance.random() >= faults.LONG_QUEUE_SHARE:
         return ON
@@ -157,12 +159,12 @@ def _in_queue(it: Pursuit) -> Iterator[int]:
     yield from it.wait(600)
     if not it.fed_up:
         return ON
-    it.emit("wait-for-person", ("queue_abandoned", "hangup"), name="queue_left")
+    it.emit("wait-for-person", ("queue_abandoned", "hangup"), said={"name": "queue_left"})
     it.annoy("wait-for-person", 0.0, traced=True)
     return BLOCKED
 
 
-def _with_person(it: Pursuit, touchpoint: str) -> Iterator[int]:
+def _with_person(it: Pursuit, touchpoint: str) -> Generator[int, None, str]:
     chance = it.chance
     noted = chance.random() < NOTED_SHARE
     if touchpoint == "technician-visit":

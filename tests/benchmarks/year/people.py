@@ -1,7 +1,7 @@
 """The people of the year: what they own, how patient they are, and what records show of them."""
 
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 DAY: Final = 86_400_000
 """Milliseconds, as all times of the simulation are."""
@@ -102,6 +102,26 @@ class Device:
             self.shows, self.forgotten = set(), set()
 
 
+class Visit:
+    """One sitting at a device, one chat, one call.
+
+    Attributes:
+        medium: web, app, chat or call.
+        hint: The emitter's session id, None where it sends none.
+        named: Whether records show who it is.
+        last: When it last showed.
+        offline_until: When the network is back.
+    """
+
+    __slots__ = ("device", "hint", "last", "medium", "named", "offline_until")
+
+    def __init__(self, medium: str, device: Device | None, hint: str | None, now: int) -> None:
+        self.medium, self.device, self.hint = medium, device, hint
+        self.named = False
+        self.last = now
+        self.offline_until = 0
+
+
 class Person:
     """Somebody, for the whole year.
 
@@ -114,7 +134,7 @@ class Person:
         withheld: Whether their number is withheld.
         blocks: Whether their browsers block every record.
         prepaid: Whether they top up instead of paying bills.
-        visits: Where they are just now: one visit by medium, see `emitting`.
+        visits: Where they are just now: one visit by medium.
         wants: The missions they are about just now.
         again: From when on they may want a mission again.
     """
@@ -159,7 +179,7 @@ class Person:
         self.answers = chance.random() < 0.25
         self.wants: set[str] = set()
         self.again: dict[str, int] = {}
-        self.visits: dict[str, Any] = {}
+        self.visits: dict[str, Visit] = {}
 
     @property
     def phone(self) -> str:

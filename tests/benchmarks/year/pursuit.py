@@ -4,13 +4,13 @@ A process of the simulated year: it yields the milliseconds until it goes on. Wh
 what a customer knows - did it work, how annoying was it - and never what the pipeline makes of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from random import Random
 from typing import Final
 
-from tests.benchmarks.year.emitting import VISIT_GAP, Post, Visit, line_of, medium_of, shown
+from tests.benchmarks.year.emitting import VISIT_GAP, Post, line_of, medium_of, shown
 from tests.benchmarks.year.meeting import GOT, LEFT, ON, meet
-from tests.benchmarks.year.people import DAY, Device, Person
+from tests.benchmarks.year.people import DAY, Device, Person, Visit
 from tests.benchmarks.year.truth import ABANDONED, FRUSTRATED, Veil
 from tests.benchmarks.year.truth import GOT as HAD
 from tests.benchmarks.year.ways import (
@@ -39,7 +39,8 @@ MISHEARD_SHARE: Final = 0.03
 """Of agents' notes, how many say what it was about; of bots' and agents' intents, how many are
 wrong."""
 
-_ASKS: Final = ("ask-about-bill", "ask-about-charge", "ask-about-fault", "ask-about-phone")
+NOTHING_ELSE: Final[Mapping[str, str | None]] = {}
+"""What a record says where it says what its touchpoint usually says."""
 
 
 class Pursuit:
@@ -85,7 +86,7 @@ class Pursuit:
 
     # --- wanting it ------------------------------------------------------------------------------
 
-    def _want(self) -> Iterator[int]:
+    def _want(self) -> Generator[int, None, str]:
         chance = self.chance
         way, start = self._choose(None), 0
         for _ in range(TRIES_MAX):
@@ -128,7 +129,7 @@ class Pursuit:
                 ]
         return self.chance.choices(ways, weights)[0]
 
-    def _next(self, way: Way) -> Iterator[int]:
+    def _next(self, way: Way) -> Generator[int, None, tuple[Way, int]]:
         """What they do after it did not work: at once again, another way, or another day."""
         dice, at = self.chance.random(), self.stopped_at
         failed = way.steps[at][0]
@@ -148,7 +149,7 @@ class Pursuit:
             yield from self.wait(22 * 3600, 0.6)
         return self._choose(None), 0
 
-    def _follow(self, way: Way, start: int) -> Iterator[int]:
+    def _follow(self, way: Way, start: int) -> Generator[int, None, str]:
         last = len(way.steps) - 1
         for at in range(start, last + 1):
             touchpoint, median = way.steps[at]
@@ -175,12 +176,12 @@ class Pursuit:
         signals: tuple[str, ...] = (),
         *,
         rating: dict[str, object] | None = None,
-        **said: str | None,
+        said: Mapping[str, str | None] = NOTHING_ELSE,
     ) -> None:
         """A record of it; `said` overrides name, location and intent."""
         line = line_of(touchpoint, signals)
         visit = self._visit_of(touchpoint)
-        self._speak(line, touchpoint, said)
+        self._speak(line, said)
         if rating is not None:
             line["rating"] = rating
         if visit is not None:
@@ -202,7 +203,7 @@ class Pursuit:
             if SPEAKS_FOR.get(touchpoint) == self.wish.mission and "intent" not in said:
                 self.said = True
 
-    def _speak(self, line: dict[str, object], touchpoint: str, said: dict[str, str | None]) -> None:
+    def _speak(self, line: dict[str, object], said: Mapping[str, str | None]) -> None:
         for field, text in said.items():
             if text is None:
                 line.pop(field, None)

@@ -10,6 +10,7 @@ from listeners import settings
 from listeners.adapters.native import adapt_replay_line, replay_context
 from pipeline.catalogue import files
 from pipeline.runtimes.memory import in_memory
+from schemas.records import DeadLetter
 from schemas.topics import JOURNEY_OUTCOMES, VERDICTS
 from tests.benchmarks.year.scoring import Published, Score
 from tests.benchmarks.year.world import World
@@ -54,9 +55,8 @@ def simulate(customers: int, days: int, seed: int, catalogue: Path | str) -> Yea
         for message in engine.outbox:
             if message.topic in wanted:
                 published.take(message.record)
-            elif message.topic == "dead-letters":
-                reason = message.record.reason  # type: ignore[union-attr]
-                dead[reason] = dead.get(reason, 0) + 1
+            elif isinstance(message.record, DeadLetter):
+                dead[message.record.reason] = dead.get(message.record.reason, 0) + 1
         engine.outbox.clear()
 
     clock = time.process_time

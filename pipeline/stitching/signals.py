@@ -13,13 +13,18 @@ Google Play counts each crash and each ANR."""
 HARD: Final = frozenset({"menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"})
 """Broken at once, wherever: the emitter counted already, or somebody said so."""
 
-SOFT: Final = frozenset(
-    {
-        "rage_click", "error_click", "js_error", "slow", "form_abandoned", "low_confidence",
-        "quick_back", "handoff_failed", "transfer_failed", "queue_abandoned",
-    }
-)  # fmt: skip
+MISSED: Final = frozenset({"fallback", "no_match", "no_input"})
+"""A bot or a menu did not understand. Once is nothing; it is trouble for whom it was the last word
+(P): of callers and chatters who leave after it, most had given up."""
+
+SOFT: Final = MISSED | {
+    "rage_click", "error_click", "js_error", "slow", "form_abandoned", "low_confidence",
+    "quick_back", "handoff_failed", "transfer_failed", "queue_abandoned",
+}  # fmt: skip
 """A sign of trouble: two different ones break an interaction, or one and no progress after it."""
+
+UNDONE: Final = HARD_ON_STEP | MISSED
+"""What a touchpoint shows did not happen there: it completes no mission (P)."""
 
 COUNTED: Final = frozenset(
     {

@@ -11,6 +11,7 @@ from tests.oracle.verdicts import Said, judged
 
 SELF_SERVICE = {"web", "app", "chatbot"}
 LIVE = {"ivr", "agent"}
+FAILED = {"http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input"}
 WEIGHTS = {"rage_click": 3, "dead_click": 2, "error_click": 2, "quick_back": 1, "transfer": 2}
 
 
@@ -170,7 +171,7 @@ class Story:
             self.said[before.id] = Said("broken", reasons)
 
     def _conclude(self, path: Path, one: Touchpoint) -> None:
-        if self.names[one.id] in path.mission.completes:
+        if self.names[one.id] in path.mission.completes and not FAILED & set(one.signals):
             path.outcome, path.reason = "completed", "completing_touchpoint"
         elif self.names[one.id] in path.mission.frustrates:
             path.outcome, path.reason = "frustrated", "gave_up"

@@ -10,6 +10,7 @@ HARD = {"menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"}
 SOFT = {
     "rage_click", "error_click", "js_error", "slow", "form_abandoned", "low_confidence",
     "quick_back", "handoff_failed", "transfer_failed", "queue_abandoned",
+    "fallback", "no_match", "no_input",
 }  # fmt: skip
 
 Signs = list[tuple[str, object]]

@@ -72,8 +72,8 @@ def test_the_third_miss_at_one_node_breaks_and_not_at_another() -> None:
     here = touchpoint("10:05", "no_input", channel="ivr", location="main")
     there = touchpoint("10:05", "no_input", channel="ivr", location="bills")
 
-    assert verdicts(*misses, here)[-1] == ("broken", ["no_match_repeated"])
-    assert verdicts(*misses, there)[-1] == ("functional", [])
+    assert verdicts(*misses, here)[-1] == ("broken", ["no_match_repeated", "no_input"])
+    assert verdicts(*misses, there)[-1] == ("functional", ["no_input"])
 
 
 def test_the_same_menu_three_times_breaks() -> None:

@@ -115,7 +115,8 @@ def stitch(
     if is_too_late(state, record.occurred_at, watermark, rules):
         return Change(state, [_too_late(record, watermark)])
     device, path = message.route or keys.route_of(key, record, rules.identity)
-    one = interaction_of(record, device, ((path[0], message.version),))
+    way = ((path[0], message.version),)
+    one = interaction_of(record, device, way, rules.segment_property)
     return customer.observe(state or CustomerState(key), one, rules)
 
 

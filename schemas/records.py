@@ -167,6 +167,8 @@ class Verdict(Record, frozen=True):
         verdict: None where nothing is judged: a machine, a call too short, a test source, a survey
             that refers to no interaction.
         reasons: The rules that fired, with their values.
+        moment_of_truth: Whether the inventory marks the touchpoint as one.
+        brand_moment: Likewise.
     """
 
     id: str
@@ -182,6 +184,8 @@ class Verdict(Record, frozen=True):
     verdict: Judgement | None
     reasons: tuple[Reason, ...]
     occurred_at: datetime
+    moment_of_truth: bool = False
+    brand_moment: bool = False
 
 
 class JourneyOutcome(Record, frozen=True):
@@ -200,7 +204,16 @@ class JourneyOutcome(Record, frozen=True):
         effort: 7 very easy to 1 very hard, inferred from behaviour.
         moments_of_truth: Those on the path, by their id in the inventory.
         broke_at: The touchpoint that cost the mission, where it was not completed.
-        value: What the mission is worth, in `currency`.
+        value: What the mission is worth, in `currency`: what was at stake.
+        count: How many touchpoints.
+        restarts: How often a step was begun again after it was left.
+        objectives: Of the mission's objectives, by their key in the catalogue, whether this
+            journey met it. Absent where it cannot be told: a time or a number of touchpoints is
+            missed once it is exceeded, and met only by a journey that completed within it.
+        effort_asked: The customer's own answer on the same scale, the last one (CES).
+        brand_moments: Those on the path, by their id in the inventory.
+        segment: The customer's segment, as the last touchpoint told that sent one; see
+            `[segments]` of the catalogue.
     """
 
     journey_id: str
@@ -221,6 +234,12 @@ class JourneyOutcome(Record, frozen=True):
     value: float | None = None
     currency: str | None = None
     absorbed_by: str | None = None
+    count: int = 0
+    restarts: int = 0
+    objectives: dict[str, bool] = {}
+    effort_asked: float | None = None
+    brand_moments: tuple[str, ...] = ()
+    segment: str | None = None
 
 
 class Votes(Record, frozen=True):

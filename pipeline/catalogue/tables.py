@@ -135,6 +135,7 @@ class ObjectivesTable(Table):
     completion_rate_min: Annotated[float, Field(ge=0, le=1)] | None = None
     duration_max: Duration | None = None
     touchpoints_max: Count | None = None
+    effort_min: Annotated[float, Field(ge=1, le=7)] | None = None
 
 
 class ExampleTable(Table):
@@ -164,6 +165,7 @@ class MissionFile(Table):
     patience: Duration
     planned_changes: list[PlannedChange] = Field(default_factory=list)
     objectives: ObjectivesTable = ObjectivesTable()
+    effort_divisor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
     phase: list[PhaseTable] = Field(default_factory=list)
     example: list[ExampleTable] = Field(default_factory=list)
 
@@ -183,6 +185,7 @@ class MissionFile(Table):
             objectives=Objectives(**self.objectives.model_dump()),
             value=self.value,
             currency=None if self.value is None else self.currency,
+            effort_divisor=self.effort_divisor,
         )
 
 
@@ -277,6 +280,12 @@ class SourcesTable(Table):
     test: list[Filled] = Field(default_factory=list)
 
 
+class SegmentsTable(Table):
+    """`[segments]`."""
+
+    property: Filled | None = None
+
+
 _KINDS: Final[dict[Any, Any]] = {
     int: Count,
     float: Annotated[float, Field(ge=0, allow_inf_nan=False)],
@@ -326,6 +335,7 @@ class RulesFile(Table):
     alerts: AlertsTable = AlertsTable()
     revisions: RevisionsTable = RevisionsTable()
     sources: SourcesTable = SourcesTable()
+    segments: SegmentsTable = SegmentsTable()
 
     def rules(self, inventory: Inventory, missions: Missions) -> Rules:
         """The rules of the core, with inventory and missions."""
@@ -343,5 +353,6 @@ class RulesFile(Table):
             verdicts=VerdictRules(**verdicts),
             alerts=AlertRules(**alerts),
             test_sources=frozenset(self.sources.test),
+            segment_property=self.segments.property,
             **given,
         )

@@ -59,6 +59,7 @@ class Inventory:
     def __init__(self, entries: tuple[Entry, ...]) -> None:
         self.entries: Final = {entry.id: entry for entry in entries}
         self.moments_of_truth: Final = frozenset(e.id for e in entries if e.moment_of_truth)
+        self.brand_moments: Final = frozenset(e.id for e in entries if e.brand_moment)
         self._signs: Final[dict[str, list[tuple[str, tuple[re.Pattern[str] | None, ...]]]]] = {}
         for entry in entries:
             compiled = self._signs.setdefault(entry.channel, [])

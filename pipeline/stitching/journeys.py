@@ -96,6 +96,9 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         load: What the path cost the customer so far, see `outcomes.effort_of`.
         misses: Fallbacks and no-matches so far.
         carried: Path and verdicts of members that are no longer kept.
+        restarts: How often a step was begun again after it was left.
+        asked: The customer's last answer on the scale of effort (CES).
+        segment: The last that a touchpoint told.
     """
 
     serial: int
@@ -117,6 +120,9 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     load: float = 0.0
     misses: int = 0
     carried: Carried | None = None
+    restarts: int = 0
+    asked: float | None = None
+    segment: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -203,7 +209,7 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         journey.place = max(journey.place, place[0])
         one.progress = True
     elif place is not None and journey.step != one.touchpoint:
-        journey.load += 3  # a step begun again after it was left
+        journey.restarts += 1
     if place is not None:
         journey.step = one.touchpoint
     if one.channel not in journey.channels:
@@ -218,6 +224,10 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         if signal in EFFORT_REPEATED:
             journey.load += EFFORT_REPEATED[signal] if journey.misses else 0.0
             journey.misses += 1
+    if one.segment is not None:
+        journey.segment = one.segment
+    if one.rating is not None and one.rating[0] == "ces":
+        journey.asked = one.rating[1]
     journey.started = min(journey.started, one.at)  # older than the base it is folded on
     journey.last = max(journey.last, one.at)
     journey.count += 1

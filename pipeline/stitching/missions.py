@@ -23,6 +23,7 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     completion_rate_min: float | None = None
     duration_max: timedelta | None = None
     touchpoints_max: int | None = None
+    effort_min: float | None = None
 
 
 class Mission(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,8 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
         patience: The silence after which a journey has ended. At least the longest session gap.
         planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
         value: What it is worth, in `currency`; None where nobody said.
+        effort_divisor: Load that costs one point of effort: 3 (P), to be refitted where customers
+            are asked as well.
     """
 
     name: str
@@ -53,6 +56,15 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
     objectives: Objectives = Objectives()
     value: float | None = None
     currency: str | None = None
+    effort_divisor: float = 3.0
+
+    @property
+    def shortest(self) -> int:
+        """The touchpoints of the shortest microjourney that completes: a start and a completion.
+
+        One where a start completes by itself. No path is prescribed, so phases do not lengthen it.
+        """
+        return 1 if set(self.starts) & set(self.completes) else 2
 
     @property
     def places(self) -> dict[str, tuple[int, str]]:

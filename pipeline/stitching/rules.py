@@ -176,6 +176,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         touchpoints_max: Touchpoints of one customer that are kept for revision; of more, the older
             half is sealed. Bounds the state, and what one late touchpoint can cost (P).
         test_sources: Sources whose touchpoints are not judged.
+        segment_property: The property of touchpoints that tells a customer's segment, with dots
+            where it stands deeper; None: there are no segments.
         fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
     """
 
@@ -191,4 +193,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     idle: timedelta = timedelta(seconds=60)
     touchpoints_max: int = 500
     test_sources: frozenset[str] = frozenset()
+    segment_property: str | None = None
     fingerprint: str = ""

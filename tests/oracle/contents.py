@@ -33,6 +33,7 @@ class Judged:
     step: str | None
     verdict: str | None
     reasons: Reasons
+    moments: tuple[bool, bool]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ class Went:
     moments_of_truth: tuple[str, ...]
     broke_at: str | None
     value: float | None
+    count: int
+    restarts: int
+    objectives: dict[str, bool]
+    effort_asked: float | None
+    brand_moments: tuple[str, ...]
+    segment: str | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,10 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             step=name if phases else None,
             verdict=story.said[one.id].verdict,
             reasons=reasons_of(story.said[one.id].reasons),
+            moments=(
+                name in rules.inventory.moments_of_truth,
+                name in rules.inventory.brand_moments,
+            ),
         )
     for session in sessions:
         found.sessions[frozenset(m.id for m in session.members)] = Sat(
@@ -153,4 +164,12 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             ),
             broke_at=story.broken_at(path),
             value=path.mission.value,
+            count=len(path.members),
+            restarts=story.restarts(path),
+            objectives=story.objectives(path),
+            effort_asked=next(reversed(story.asked(path)), None),
+            brand_moments=tuple(
+                n for n in dict.fromkeys(names) if n in rules.inventory.brand_moments
+            ),
+            segment=next(reversed(story.segments(path)), None),
         )

@@ -1,5 +1,6 @@
 """Journeys of one customer: which mission each touchpoint serves, and how each journey ends."""
 
+import json
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -71,12 +72,7 @@ class Story:
 
     def effort(self, path: Path) -> float:
         """7 very easy to 1 very hard."""
-        load = 0.0
-        steps = [m for m in path.members if self.place_of(path, m) is not None]
-        for at, step in enumerate(steps):
-            before = [self.names[m.id] for m in steps[:at]]
-            if self.names[step.id] in before and before[-1] != self.names[step.id]:
-                load += 3
+        load = 3.0 * self.restarts(path)
         roads = [m.channel for m in path.members if m.channel != "survey"]
         for pair in pairwise(roads):
             if pair[0] != pair[1] and pair not in path.mission.planned_changes:
@@ -86,12 +82,47 @@ class Story:
         misses = [signal for signal in signals if signal in ("fallback", "no_match")]
         load += 2 * max(0, len(misses) - 1)
         aims = path.mission.objectives
-        if aims.touchpoints_max is not None:
-            load += max(0, len(path.members) - aims.touchpoints_max)
+        direct = set(path.mission.starts) & set(path.mission.completes)
+        needed = aims.touchpoints_max or (1 if direct else 2)
+        load += max(0, len(path.members) - needed)
         if aims.duration_max is not None:
             took = path.members[-1].occurred_at - path.members[0].occurred_at
-            load += min(5, took // aims.duration_max)
-        return round(max(1.0, 7 - load / 3), 2)
+            load += sum(took > times * aims.duration_max for times in range(1, 6))
+        return round(max(1.0, 7 - load / path.mission.effort_divisor), 2)
+
+    def restarts(self, path: Path) -> int:
+        """How often a step was begun again after another one had been begun."""
+        steps = self.reached(path)
+        return sum(
+            step in steps[:at] and steps[at - 1] != step for at, step in enumerate(steps) if at
+        )
+
+    def objectives(self, path: Path) -> dict[str, bool]:
+        """Which objectives were met: of time and touchpoints only completing can meet them."""
+        aims, got = path.mission.objectives, path.outcome == "completed"
+        took = path.members[-1].occurred_at - path.members[0].occurred_at
+        met: dict[str, bool | None] = {}
+        if aims.completion_rate_min is not None:
+            met["completion_rate_min"] = got
+        if aims.duration_max is not None:
+            met["duration_max"] = False if took > aims.duration_max else got or None
+        if aims.touchpoints_max is not None:
+            many = len(path.members) > aims.touchpoints_max
+            met["touchpoints_max"] = False if many else got or None
+        if aims.effort_min is not None:
+            met["effort_min"] = self.effort(path) >= aims.effort_min
+        return {name: told for name, told in met.items() if told is not None}
+
+    def asked(self, path: Path) -> list[float]:
+        """The customer's own answers to how easy it was."""
+        ratings = [m.rating for m in path.members if m.rating is not None]
+        return [rating.value for rating in ratings if rating.scale == "ces"]
+
+    def segments(self, path: Path) -> list[str]:
+        """What the touchpoints tell of the customer's segment; in tests a plain text."""
+        wanted = self.rules.segment_property
+        told = [json.loads(bytes(m.properties)).get(wanted) for m in path.members]
+        return [one for one in told if one is not None]
 
     def _tell(self, one: Touchpoint) -> None:
         for running in self._open():

@@ -197,7 +197,8 @@ class JourneyOutcome(Record, frozen=True):
         outcome: `completed`, `frustrated` or `abandoned`. Two more words take back what was said
             too early: `open` (a late touchpoint shows that it has not ended yet) and `absorbed`
             (it turned out to be part of journey `absorbed_by`).
-        reason: The rule that decided, such as `completing_touchpoint` or `silence_after_broken`.
+        reason: The rule that decided: `completing_touchpoint`, `gave_up`, `answered_badly`,
+            `changed_channel`, `silence_after_broken`, `contacted_again` or `silence`.
         ended_at: The last touchpoint of the journey, not the moment patience ran out.
         phases: The phases reached, in the mission's order.
         microjourney: The path as touchpoints of the inventory, neighbours that repeat once.

@@ -163,6 +163,7 @@ class MissionFile(Table):
     completes: Annotated[list[str], Field(min_length=1)]
     frustrates: list[str] = Field(default_factory=list)
     patience: Duration
+    repeat_within: Duration | None = None
     planned_changes: list[PlannedChange] = Field(default_factory=list)
     objectives: ObjectivesTable = ObjectivesTable()
     effort_divisor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
@@ -185,6 +186,7 @@ class MissionFile(Table):
             objectives=Objectives(**self.objectives.model_dump()),
             value=self.value,
             currency=None if self.value is None else self.currency,
+            repeat_within=self.repeat_within,
             effort_divisor=self.effort_divisor,
         )
 

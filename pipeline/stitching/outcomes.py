@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.stitching import ids
 from pipeline.stitching.inventory import OTHER
-from pipeline.stitching.journeys import OpenJourney, Stand
+from pipeline.stitching.journeys import CONTACTED_AGAIN, OpenJourney, Stand
 from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import Carried, OpenSession
@@ -115,10 +115,11 @@ def outcome_record(
     mission = rules.missions.all[journey.mission]
     serial = journey.serial
     members = [one for one in since(tail, journey.started) if one.journey == serial]
+    way = [one for one in members if one.id not in journey.answers]
     outcome: Outcome = "open"
     if journey.ended:
         outcome = journey.stand.value  # type: ignore[assignment]
-    passed = dict.fromkeys(one.touchpoint for one in members)
+    passed = dict.fromkeys(one.touchpoint for one in way)
     inventory = rules.inventory
     effort = effort_of(journey, mission)
     return JourneyOutcome(
@@ -131,12 +132,12 @@ def outcome_record(
         started_at=journey.started,
         ended_at=journey.last,
         phases=phases_of(journey, rules),
-        microjourney=path_of(members, journey.carried),
+        microjourney=path_of(way, journey.carried),
         channels=tuple(journey.channels),  # type: ignore[arg-type]
         effort=effort,
         verdicts=counts_of(members, journey.carried),
         moments_of_truth=tuple(name for name in passed if name in inventory.moments_of_truth),
-        broke_at=None if journey.stand is Stand.COMPLETED else broke_at(members, rules),
+        broke_at=_culprit(journey, members, way, rules),
         value=mission.value,
         currency=mission.currency,
         count=journey.count,
@@ -228,12 +229,29 @@ def objectives_met(journey: OpenJourney, mission: Mission, effort: float) -> dic
     return met
 
 
+def _culprit(
+    journey: OpenJourney, members: Sequence[Interaction], way: Sequence[Interaction], rules: Rules
+) -> str | None:
+    """Where a journey broke; where nothing did, the touchpoint that only seemed to complete it."""
+    if journey.stand is Stand.COMPLETED:
+        return None
+    seemed = way[-1].touchpoint if way and journey.reason == CONTACTED_AGAIN else None
+    return broke_at(members, rules) or seemed
+
+
 def broke_at(members: Iterable[Interaction], rules: Rules) -> str | None:
     """The touchpoint that cost the mission: the last broken one, a moment of truth before others.
 
-    A touchpoint the inventory does not know is named only where no other broke.
+    A bad answer to a survey names what came before it: that is what was bad. A touchpoint the
+    inventory does not know is named only where no other broke.
     """
-    broken = [one.touchpoint for one in members if one.verdict == "broken"]
+    broken: list[str] = []
+    asked_about: str | None = None
+    for one in members:
+        if one.channel != "survey":
+            asked_about = one.touchpoint
+        if one.verdict == "broken":
+            broken.append(asked_about or one.touchpoint)
     moments = [name for name in broken if name in rules.inventory.moments_of_truth]
     known = [name for name in broken if name != OTHER]
     named = moments or known or broken

@@ -224,8 +224,9 @@ def test_a_mistake_in_a_mission_is_found_at_its_line(catalogue, right, wrong, pr
         (
             'reason = "gave_up"',
             'reason = "gaveup"',
-            "32: reason: expected one of completing_touchpoint, gave_up, silence, "
-            'silence_after_broken; found "gaveup". Did you mean "gave_up"?',
+            "32: reason: expected one of answered_badly, changed_channel, completing_touchpoint, "
+            'contacted_again, gave_up, silence, silence_after_broken; found "gaveup". '
+            'Did you mean "gave_up"?',
         ),
         (
             'broke_at = "pay-in-app"',

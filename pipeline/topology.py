@@ -147,7 +147,8 @@ def stitch(
 
 def _interaction_of(key: str, message: Message, record: Touchpoint, rules: Rules) -> Interaction:
     device, path = message.route or keys.route_of(key, record, rules.identity)
-    return interaction_of(record, device, ((path[0], message.version),))
+    way = ((path[0], message.version),)
+    return interaction_of(record, device, way, rules.segment_property)
 
 
 def _stitch_at_once(

@@ -27,6 +27,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
             negative where that result was absorbed; None where nothing had to be remembered.
         revision: Last revision of its verdict.
         touchpoint, session, journey, verdict, reasons, progress: Derived by the fold.
+        segment: The customer's segment, where the touchpoint tells it.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     verdict: Judgement | None = None
     reasons: tuple[Reason, ...] = ()
     progress: bool = False
+    segment: str | None = None
 
 
 class Control(Record, frozen=True, tag_field="control", tag=str.lower):

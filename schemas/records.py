@@ -197,14 +197,24 @@ class JourneyOutcome(Record, frozen=True):
         outcome: `completed`, `frustrated` or `abandoned`. Two more words take back what was said
             too early: `open` (a late touchpoint shows that it has not ended yet) and `absorbed`
             (it turned out to be part of journey `absorbed_by`).
-        reason: The rule that decided, such as `completing_touchpoint` or `silence_after_broken`.
+        reason: The rule that decided: `completing_touchpoint`, `gave_up`, `answered_badly`,
+            `changed_channel`, `silence_after_broken`, `contacted_again` or `silence`.
         ended_at: The last touchpoint of the journey, not the moment patience ran out.
         phases: The phases reached, in the mission's order.
         microjourney: The path as touchpoints of the inventory, neighbours that repeat once.
         effort: 7 very easy to 1 very hard, inferred from behaviour.
         moments_of_truth: Those on the path, by their id in the inventory.
         broke_at: The touchpoint that cost the mission, where it was not completed.
-        value: What the mission is worth, in `currency`.
+        value: What the mission is worth, in `currency`: what was at stake.
+        count: How many touchpoints.
+        restarts: How often a step was begun again after it was left.
+        objectives: Of the mission's objectives, by their key in the catalogue, whether this
+            journey met it. Absent where it cannot be told: a time or a number of touchpoints is
+            missed once it is exceeded, and met only by a journey that completed within it.
+        effort_asked: The customer's own answer on the same scale, the last one (CES).
+        brand_moments: Those on the path, by their id in the inventory.
+        segment: The customer's segment, as the last touchpoint told that sent one; see
+            `[segments]` of the catalogue.
     """
 
     journey_id: str
@@ -225,6 +235,12 @@ class JourneyOutcome(Record, frozen=True):
     value: float | None = None
     currency: str | None = None
     absorbed_by: str | None = None
+    count: int = 0
+    restarts: int = 0
+    objectives: dict[str, bool] = {}
+    effort_asked: float | None = None
+    brand_moments: tuple[str, ...] = ()
+    segment: str | None = None
 
 
 class Votes(Record, frozen=True):

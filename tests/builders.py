@@ -28,7 +28,7 @@ INVENTORY = Inventory(
         Entry(id="pay-online", name="paying", channel="web", moment_of_truth=True),
         Entry(id="paid", name="a receipt", channel="web", signs=(Sign(location="/paid"),)),
         Entry(id="pay-in-app", name="paying in the app", channel="app", moment_of_truth=True),
-        Entry(id="paid-in-app", name="a receipt in the app", channel="app"),
+        Entry(id="paid-in-app", name="a receipt in the app", channel="app", brand_moment=True),
         Entry(id="ask-bot", name="asking a bot", channel="chatbot", signs=(Sign(intent="bill*"),)),
         Entry(id="main-menu", name="the menu when I ring", channel="ivr", signs=(Sign(name="m*"),)),
         Entry(id="talk", name="talking to a person", channel="agent", brand_moment=True),
@@ -47,7 +47,12 @@ PAY_BILL = Mission(
         Phase(name="pay", steps=("pay-online", "pay-in-app", "paid", "paid-in-app")),
     ),
     patience=timedelta(hours=2),
-    objectives=Objectives(duration_max=timedelta(minutes=10), touchpoints_max=4),
+    objectives=Objectives(
+        completion_rate_min=0.8,
+        duration_max=timedelta(minutes=10),
+        touchpoints_max=4,
+        effort_min=5.5,
+    ),
     value=38.5,
     currency="EUR",
 )
@@ -59,6 +64,7 @@ GET_HELP = Mission(
     frustrates=("complain",),
     phases=(Phase(name="ask", steps=("ask-bot", "main-menu")), Phase(name="told", steps=("talk",))),
     patience=timedelta(minutes=30),
+    repeat_within=timedelta(hours=2),
     planned_changes=frozenset({("chatbot", "agent")}),
 )
 READ_UP = Mission(
@@ -71,6 +77,7 @@ RULES = Rules(
     inventory=INVENTORY,
     missions=Missions((PAY_BILL, GET_HELP, READ_UP)),
     test_sources=frozenset({"test-robot"}),
+    segment_property="plan",
 )
 NO_MISSIONS = Rules(inventory=Inventory(()), missions=Missions(()))
 
@@ -260,6 +267,12 @@ def contents(results: Results) -> Contents:
                 moments_of_truth=one.moments_of_truth,
                 broke_at=one.broke_at,
                 value=one.value,
+                count=one.count,
+                restarts=one.restarts,
+                objectives=one.objectives,
+                effort_asked=one.effort_asked,
+                brand_moments=one.brand_moments,
+                segment=one.segment,
             )
             for id_, one in results.live_journeys.items()
         },

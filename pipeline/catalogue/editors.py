@@ -49,6 +49,7 @@ HEADINGS: Final = {
     "AlertsTable": "`[alerts]`",
     "RevisionsTable": "`[revisions]`",
     "SourcesTable": "`[sources]`",
+    "SegmentsTable": "`[segments]`",
 }
 """Under which heading of the reference the keys of a table are described."""
 

@@ -161,6 +161,7 @@ class ObjectivesTable(Table):
     completion_rate_min: Annotated[float, Field(ge=0, le=1)] | None = None
     duration_max: Duration | None = None
     touchpoints_max: Count | None = None
+    effort_min: Annotated[float, Field(ge=1, le=7)] | None = None
 
 
 class ExampleTable(Table):
@@ -188,8 +189,10 @@ class MissionFile(Table):
     completes: Annotated[list[str], Field(min_length=1)]
     frustrates: list[str] = Field(default_factory=list)
     patience: Duration
+    repeat_within: Duration | None = None
     planned_changes: list[PlannedChange] = Field(default_factory=list)
     objectives: ObjectivesTable = ObjectivesTable()
+    effort_divisor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
     phase: list[PhaseTable] = Field(default_factory=list)
     example: list[ExampleTable] = Field(default_factory=list)
 
@@ -209,6 +212,8 @@ class MissionFile(Table):
             objectives=Objectives(**self.objectives.model_dump()),
             value=self.value,
             currency=None if self.value is None else self.currency,
+            repeat_within=self.repeat_within,
+            effort_divisor=self.effort_divisor,
         )
 
 
@@ -303,6 +308,12 @@ class SourcesTable(Table):
     test: list[Filled] = Field(default_factory=list)
 
 
+class SegmentsTable(Table):
+    """`[segments]`."""
+
+    property: Filled | None = None
+
+
 _KINDS: Final[dict[Any, Any]] = {
     int: Count,
     float: Annotated[float, Field(ge=0, allow_inf_nan=False)],
@@ -352,6 +363,7 @@ class RulesFile(Table):
     alerts: AlertsTable = AlertsTable()
     revisions: RevisionsTable = RevisionsTable()
     sources: SourcesTable = SourcesTable()
+    segments: SegmentsTable = SegmentsTable()
 
     def rules(self, inventory: Inventory, missions: Missions) -> Rules:
         """The rules of the core, with inventory and missions."""
@@ -369,5 +381,6 @@ class RulesFile(Table):
             verdicts=VerdictRules(**verdicts),
             alerts=AlertRules(**alerts),
             test_sources=frozenset(self.sources.test),
+            segment_property=self.segments.property,
             **given,
         )

@@ -8,7 +8,6 @@ from pipeline.reporting.inference import rank_correlation, rate
 from pipeline.reporting.report import Effort, Microjourney, Money, Objective, OfMission, Segment
 from pipeline.reporting.results import Journey
 from pipeline.stitching.missions import Mission
-from pipeline.stitching.outcomes import EFFORT_DIVISOR
 from pipeline.stitching.rules import Rules
 
 MICROJOURNEYS_MAX: Final = 5
@@ -31,14 +30,14 @@ def missions_of(journeys: Iterable[Journey], rules: Rules) -> tuple[OfMission, .
     return tuple(found)
 
 
-def efforts_of(journeys: Iterable[Journey]) -> tuple[Effort, ...]:
+def efforts_of(journeys: Iterable[Journey], rules: Rules) -> tuple[Effort, ...]:
     """Asked beside inferred effort: of all journeys, then of each mission; empty without pairs."""
     both = [one for one in journeys if one.asked is not None]
     if not both:
         return ()
     missions = sorted({one.outcome.mission for one in both})
-    each = [_effort(m, [one for one in both if one.outcome.mission == m]) for m in missions]
-    return (_effort(None, both), *each)
+    each = [_effort(m, [one for one in both if one.outcome.mission == m], rules) for m in missions]
+    return (_effort(None, both, rules), *each)
 
 
 def _of_mission(name: str, journeys: Sequence[Journey], rules: Rules) -> OfMission:
@@ -124,7 +123,7 @@ def _segments(journeys: Sequence[Journey]) -> tuple[Segment, ...]:
     return tuple(sorted(found, key=lambda one: (-one.journeys, one.segment)))
 
 
-def _effort(mission: str | None, journeys: Sequence[Journey]) -> Effort:
+def _effort(mission: str | None, journeys: Sequence[Journey], rules: Rules) -> Effort:
     pairs = [(one.asked, one.outcome.effort) for one in journeys if one.asked is not None]
     correlation = rank_correlation(pairs)
     return Effort(
@@ -133,17 +132,22 @@ def _effort(mission: str | None, journeys: Sequence[Journey]) -> Effort:
         asked=round(fmean(asked for asked, _ in pairs), 2),
         inferred=round(fmean(inferred for _, inferred in pairs), 2),
         correlation=None if correlation is None else round(correlation, 2),
-        divisor=_divisor(pairs) if len(pairs) >= PAIRS_MIN else None,
+        divisor=_divisor(journeys, rules) if len(pairs) >= PAIRS_MIN else None,
     )
 
 
-def _divisor(pairs: Sequence[tuple[float, float]]) -> float | None:
+def _divisor(journeys: Sequence[Journey], rules: Rules) -> float | None:
     """The divisor d for which `7 - load / d` comes closest to what was asked, by least squares.
 
-    The load is read back from the effort that was inferred with `EFFORT_DIVISOR`; where that ran
-    into the end of its scale, 1, the load is at least what is read.
+    The load is read back from the effort that was inferred with the mission's own divisor; where
+    that ran into the end of its scale, 1, the load is at least what is read.
     """
-    loads = [((EFFORT_MAX - inferred) * EFFORT_DIVISOR, EFFORT_MAX - a) for a, inferred in pairs]
+    loads = []
+    for one in journeys:
+        mission = rules.missions.all.get(one.outcome.mission)
+        if one.asked is not None and mission is not None:
+            load = (EFFORT_MAX - one.outcome.effort) * mission.effort_divisor
+            loads.append((load, EFFORT_MAX - one.asked))
     together = sum(load * felt for load, felt in loads)
     return round(sum(load * load for load, _ in loads) / together, 2) if together > 0 else None
 

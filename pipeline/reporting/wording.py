@@ -36,6 +36,8 @@ REASONS: Final = {
     "repeated_intent": "had to ask the bot again and again",
     "low_confidence": "the bot was unsure",
     "handoff_failed": "no person to hand over to",
+    "no_match": "the phone menu did not understand",
+    "no_input": "the phone menu heard nothing",
     "no_match_repeated": "the phone menu did not understand",
     "menu_repeat": "sent in circles by the phone menu",
     "zero_out_before_progress": "asked for a person at once",

@@ -15,7 +15,7 @@ from pipeline.stitching.kept import CustomerState, is_kept
 from pipeline.stitching.picture import Touched, pass_time
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late, seal, settled_at
-from pipeline.stitching.unions import append, refold, spoke_too_soon, unite
+from pipeline.stitching.unions import append, refold, shows_late, spoke_too_soon, unite
 from schemas.controls import Control, Handover, Interaction
 
 
@@ -35,6 +35,8 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
         if one.at < last.at or (one.at == last.at and one.id <= last.id):
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or spoke_too_soon(state, one, rules):
+            return unite(state, [one], rules)
+        if one.intent is not None and shows_late(state, [one], rules):
             return unite(state, [one], rules)
         for other in tail:
             if other.id == one.id:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from pipeline.stitching.attribution import choose
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
@@ -40,6 +41,9 @@ class Move(StrEnum):
     GOAL = "goal"
     QUIT = "quit"
     SILENCE = "silence"
+    SWITCH = "switch"
+    ANSWER = "answer"
+    RETURN = "return"
     PARDON = "pardon"
 
 
@@ -62,17 +66,29 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
         Move.GOAL: COMPLETED,
         Move.QUIT: FRUSTRATED,
         Move.SILENCE: FRUSTRATED,
+        Move.SWITCH: FRUSTRATED,  # silence as well, after moving to another channel …
+        Move.ANSWER: FRUSTRATED,  # … or after saying that it was bad
         Move.PARDON: OPEN,  # what had broken turned out to be a machine's, or a call too short
     },
-    COMPLETED: {},  # Ended: what happens next starts another journey. What comes late but
-    FRUSTRATED: {},  # happened before the end folds this one again, as revision n + 1.
-    ABANDONED: {},
+    # Ended: what happens next starts another journey. What comes late but happened before the end
+    # folds this one again, as revision n + 1. Two things said later revise how it ended.
+    COMPLETED: {Move.RETURN: FRUSTRATED},  # the customer came again, and the mission minds
+    FRUSTRATED: {},
+    ABANDONED: {Move.ANSWER: FRUSTRATED},  # asked afterwards, the customer says that it was bad
 }
+
+ENDED: Final = frozenset({COMPLETED, FRUSTRATED, ABANDONED})
+
+CONTACTED_AGAIN: Final = "contacted_again"
+"""The reason of an outcome that looked completed until the customer came again."""
 
 REASONS: Final[Mapping[tuple[Move, Stand], str]] = {
     (Move.GOAL, COMPLETED): "completing_touchpoint",
     (Move.QUIT, FRUSTRATED): "gave_up",
+    (Move.ANSWER, FRUSTRATED): "answered_badly",
+    (Move.SWITCH, FRUSTRATED): "changed_channel",
     (Move.SILENCE, FRUSTRATED): "silence_after_broken",
+    (Move.RETURN, FRUSTRATED): CONTACTED_AGAIN,
     (Move.SILENCE, ABANDONED): "silence",
 }
 """The deciding rule that an outcome names."""
@@ -96,6 +112,10 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         load: What the path cost the customer so far, see `outcomes.effort_of`.
         misses: Fallbacks and no-matches so far.
         carried: Path and verdicts of members that are no longer kept.
+        restarts: How often a step was begun again after it was left.
+        asked: The customer's last answer on the scale of effort (CES).
+        segment: The last that a touchpoint told.
+        answers: Ids of the customer's answers that came after the end: no part of the way.
     """
 
     serial: int
@@ -117,11 +137,15 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     load: float = 0.0
     misses: int = 0
     carried: Carried | None = None
+    restarts: int = 0
+    asked: float | None = None
+    segment: str | None = None
+    answers: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can happen to it."""
-        return not MOVES[self.stand]
+        """Whether nothing more belongs to it but what is said of it."""
+        return self.stand in ENDED
 
 
 def move(journey: OpenJourney, made: Move) -> None:
@@ -133,7 +157,12 @@ def move(journey: OpenJourney, made: Move) -> None:
 
 
 def attribute(
-    journeys: list[OpenJourney], walked: list[int], one: Interaction, missions: Missions
+    journeys: list[OpenJourney],
+    walked: list[int],
+    one: Interaction,
+    named: str | None,
+    about: OpenJourney | None,
+    missions: Missions,
 ) -> OpenJourney | None:
     """The journey an interaction belongs to, begun by it where it begins one; None for no mission.
 
@@ -141,50 +170,20 @@ def attribute(
         journeys: The customer's; one that is begun is appended.
         walked: Serial numbers of those that have not ended, likewise.
         one: The interaction, its touchpoint known.
+        named: The mission that its intent names, or that of one that took it along.
+        about: The journey that it is an answer about, which may have ended.
         missions: All of them.
 
-    In this order: the mission its intent names; the open journey that expects its touchpoint, the
-    one whose next step it is before others, then the one active last; a mission it starts; the
-    open journey active last. An intent begins a journey wherever it first shows.
+    By which rules, `attribution.choose` says.
     """
-    touchpoint = one.touchpoint
-    named = missions.by_intent.get(one.intent) if one.intent is not None else None
-    chosen = latest = None
-    chosen_is_next = False
-    for serial in walked:
-        journey = journeys[serial]
-        if named is not None:
-            if journey.mission == named:
-                return journey
-            continue
-        if latest is None or journey.last >= latest.last:
-            latest = journey
-        if touchpoint in missions.expects[journey.mission]:
-            place = missions.places[journey.mission].get(touchpoint)
-            is_next = place is not None and place[0] == journey.place + 1
-            if (
-                chosen is None
-                or is_next > chosen_is_next
-                or (is_next == chosen_is_next and journey.last >= chosen.last)
-            ):
-                chosen, chosen_is_next = journey, is_next
-    if named is not None:
-        return _begin(journeys, walked, one, named)
-    if chosen is not None:
-        return chosen
-    starts = missions.started_by.get(touchpoint)
-    if starts is not None:
-        return _begin(journeys, walked, one, starts[0])
-    return latest
-
-
-def _begin(
-    journeys: list[OpenJourney], walked: list[int], one: Interaction, mission: str
-) -> OpenJourney:
+    going = [journeys[serial] for serial in walked]
+    choice = choose(going, one, named, about, missions)
+    if choice.begins is None:
+        return choice.journey
     journey = OpenJourney(
         serial=len(journeys),
-        id=journey_of(mission, one),
-        mission=mission,
+        id=journey_of(choice.begins, one),
+        mission=choice.begins,
         opener=one.id,
         started=one.at,
         last=one.at,
@@ -203,7 +202,7 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         journey.place = max(journey.place, place[0])
         one.progress = True
     elif place is not None and journey.step != one.touchpoint:
-        journey.load += 3  # a step begun again after it was left
+        journey.restarts += 1
     if place is not None:
         journey.step = one.touchpoint
     if one.channel not in journey.channels:
@@ -218,6 +217,10 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         if signal in EFFORT_REPEATED:
             journey.load += EFFORT_REPEATED[signal] if journey.misses else 0.0
             journey.misses += 1
+    if one.segment is not None:
+        journey.segment = one.segment
+    if one.rating is not None and one.rating[0] == "ces":
+        journey.asked = one.rating[1]
     journey.started = min(journey.started, one.at)  # older than the base it is folded on
     journey.last = max(journey.last, one.at)
     journey.count += 1
@@ -243,6 +246,61 @@ def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
     elif one.touchpoint in mission.frustrates:
         move(journey, Move.QUIT)
     return journey.ended
+
+
+def hear(journey: OpenJourney, one: Interaction) -> None:
+    """Take an answer about a journey that has ended: it tells of the way and is no part of it."""
+    journey.answers = (*journey.answers, one.id)
+    one.journey = journey.serial
+    if one.rating is not None and one.rating[0] == "ces":
+        journey.asked = one.rating[1]
+
+
+def answered_badly(reasons: Iterable[Reason], rules: Rules) -> bool:
+    """Whether an answer in the broken band is among the reasons of a verdict."""
+    for reason in reasons:
+        asked, _, scale = reason.rule.partition("_")
+        if asked == "answered" and isinstance(reason.value, int | float):
+            return bool(reason.value <= getattr(rules.verdicts, f"{scale}_broken_max"))
+    return False
+
+
+def way_out(journey: OpenJourney, tail: Iterable[Interaction], rules: Rules) -> Move:
+    """The move by which silence longer than its patience ends a journey (P).
+
+    Where something broke, it is told what the customer did about it: answered that it was bad; or
+    else was last heard of on another channel than the one it last broke on, by a change that the
+    mission does not plan; or else nothing.
+    """
+    if journey.stand is not MARRED:
+        return Move.SILENCE
+    broken = [o for o in tail if o.journey == journey.serial and o.verdict == "broken"]
+    if any(answered_badly(one.reasons, rules) for one in broken):
+        return Move.ANSWER
+    planned = rules.missions.all[journey.mission].planned_changes
+    for one in reversed(broken):
+        if one.channel != "survey":
+            moved = (one.channel, journey.channel)
+            stayed = one.channel == journey.channel or moved in planned
+            return Move.SILENCE if stayed else Move.SWITCH
+    return Move.SILENCE
+
+
+def come_again(
+    journeys: Sequence[OpenJourney], begun: OpenJourney, missions: Missions
+) -> OpenJourney | None:
+    """The completed journey that was not solved after all, since another was begun so soon.
+
+    Only where the mission says so, by `repeat_within`; it is the last one before `begun`.
+    """
+    limit = missions.all[begun.mission].repeat_within
+    if limit is None:
+        return None
+    for journey in reversed(journeys[: begun.serial]):
+        if journey.mission == begun.mission:
+            soon = begun.started - journey.last <= limit
+            return journey if soon and journey.stand is COMPLETED else None
+    return None
 
 
 def blame_leak(

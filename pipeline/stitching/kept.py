@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Forwarding, Path
+from pipeline.stitching.segments import segment_of
 from schemas.controls import Interaction
 from schemas.records import Channel, Reason, Touchpoint
 
@@ -51,11 +52,15 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
-    """A state as it is stored: what many interactions share stands once, in `roads`."""
+    """A state as it is stored: what many interactions share stands once, in `roads`.
+
+    What few of them have stands apart, by their place in the tail: `segments`.
+    """
 
     state: CustomerState
     roads: list[tuple[Channel, str, str | None, str, Path]]
     tail: list[_Slim]
+    segments: dict[int, str] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -79,9 +84,10 @@ def pack(state: CustomerState) -> bytes:
                 one.reasons, one.progress,
             )
         )  # fmt: skip
+    segments = {at: one.segment for at, one in enumerate(state.tail) if one.segment is not None}
     tail, state.tail = state.tail, []
     try:
-        return _encode(_Stored(state, list(roads), slim))
+        return _encode(_Stored(state, list(roads), slim, segments))
     finally:
         state.tail = tail
 
@@ -103,16 +109,23 @@ def unpack(packed: bytes) -> CustomerState:
                 reasons=slim[14], progress=slim[15],
             )
         )  # fmt: skip
+    for at, segment in stored.segments.items():
+        state.tail[at].segment = segment
     return state
 
 
-def interaction_of(touchpoint: Touchpoint, device: str, path: Path) -> Interaction:
+def interaction_of(
+    touchpoint: Touchpoint, device: str, path: Path, segmented_by: str | None = None
+) -> Interaction:
     """A touchpoint as it is kept, keyed by `device` and come by `path`.
+
+    `segmented_by` is the property that tells the customer's segment.
 
     Words that many touchpoints share are held once.
     """
     rating = touchpoint.rating
     location, intent = touchpoint.location, touchpoint.intent
+    segment = None if segmented_by is None else segment_of(touchpoint.properties, segmented_by)
     return Interaction(
         id=touchpoint.id,
         at=touchpoint.occurred_at,
@@ -126,6 +139,7 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path) -> Interacti
         rating=None if rating is None else (rating.scale, rating.value),
         device=device,
         path=path,
+        segment=segment,
     )
 
 

@@ -23,6 +23,7 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True):
     completion_rate_min: float | None = None
     duration_max: timedelta | None = None
     touchpoints_max: int | None = None
+    effort_min: float | None = None
 
 
 class Mission(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,10 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
         patience: The silence after which a journey has ended. At least the longest session gap.
         planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
         value: What it is worth, in `currency`; None where nobody said.
+        repeat_within: A contact for the same mission so soon after it was completed shows that it
+            was not solved, and revises the outcome; None: it revises verdicts only.
+        effort_divisor: Load that costs one point of effort: 3 (P), to be refitted where customers
+            are asked as well.
     """
 
     name: str
@@ -53,6 +58,16 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
     objectives: Objectives = Objectives()
     value: float | None = None
     currency: str | None = None
+    repeat_within: timedelta | None = None
+    effort_divisor: float = 3.0
+
+    @property
+    def shortest(self) -> int:
+        """The touchpoints of the shortest microjourney that completes: a start and a completion.
+
+        One where a start completes by itself. No path is prescribed, so phases do not lengthen it.
+        """
+        return 1 if set(self.starts) & set(self.completes) else 2
 
     @property
     def places(self) -> dict[str, tuple[int, str]]:
@@ -84,3 +99,10 @@ class Missions:
         """The mission's patience; none at all for one that the catalogue no longer has."""
         known = self.all.get(mission)
         return timedelta(0) if known is None else known.patience
+
+    def memory_of(self, mission: str) -> timedelta:
+        """How long after its last touchpoint a journey may still be changed by what happens."""
+        known = self.all.get(mission)
+        if known is None:
+            return timedelta(0)
+        return max(known.patience, known.repeat_within or timedelta(0))

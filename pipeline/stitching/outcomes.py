@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.stitching import ids
 from pipeline.stitching.inventory import OTHER
-from pipeline.stitching.journeys import OpenJourney, Stand
+from pipeline.stitching.journeys import CONTACTED_AGAIN, OpenJourney, Stand
 from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import Carried, OpenSession
@@ -26,10 +26,10 @@ from schemas.records import (
     Verdict,
 )
 
-EFFORT_DIVISOR: Final = 3.0
-"""Load that costs one point of the CES scale (P); to be refitted where asked CES exists."""
-
 _at: Final = attrgetter("at")
+
+RESTART_LOAD: Final = 3
+"""What a step begun again after it was left costs (P)."""
 
 TIME_MULTIPLES_MAX: Final = 5
 """Multiples of the objective's time that count at most (P)."""
@@ -115,10 +115,13 @@ def outcome_record(
     mission = rules.missions.all[journey.mission]
     serial = journey.serial
     members = [one for one in since(tail, journey.started) if one.journey == serial]
+    way = [one for one in members if one.id not in journey.answers]
     outcome: Outcome = "open"
     if journey.ended:
         outcome = journey.stand.value  # type: ignore[assignment]
-    moments = rules.inventory.moments_of_truth
+    passed = dict.fromkeys(one.touchpoint for one in way)
+    inventory = rules.inventory
+    effort = effort_of(journey, mission)
     return JourneyOutcome(
         journey_id=journey.id,
         revision=revision,
@@ -129,16 +132,20 @@ def outcome_record(
         started_at=journey.started,
         ended_at=journey.last,
         phases=phases_of(journey, rules),
-        microjourney=path_of(members, journey.carried),
+        microjourney=path_of(way, journey.carried),
         channels=tuple(journey.channels),  # type: ignore[arg-type]
-        effort=effort_of(journey, mission),
+        effort=effort,
         verdicts=counts_of(members, journey.carried),
-        moments_of_truth=tuple(
-            dict.fromkeys(one.touchpoint for one in members if one.touchpoint in moments)
-        ),
-        broke_at=None if journey.stand is Stand.COMPLETED else broke_at(members, rules),
+        moments_of_truth=tuple(name for name in passed if name in inventory.moments_of_truth),
+        broke_at=_culprit(journey, members, way, rules),
         value=mission.value,
         currency=mission.currency,
+        count=journey.count,
+        restarts=journey.restarts,
+        objectives=objectives_met(journey, mission, effort),
+        effort_asked=journey.asked,
+        brand_moments=tuple(name for name in passed if name in inventory.brand_moments),
+        segment=journey.segment,
     )
 
 
@@ -184,25 +191,67 @@ def phases_of(journey: OpenJourney, rules: Rules) -> tuple[str, ...]:
 def effort_of(journey: OpenJourney, mission: Mission) -> float:
     """Effort on the CES scale, 7 very easy to 1 very hard: `max(1, 7 - load / 3)` (P).
 
-    To the load of the path come 1 for each touchpoint above the mission's objective, and 1 for
-    each full multiple of the objective's time exceeded, at most 5.
+    To the load of the path come 3 for each step begun again, 1 for each touchpoint above the
+    mission's objective, or else above its shortest microjourney that completes, and 1 for each
+    full multiple of the objective's time exceeded, at most 5. A mission may set another divisor.
     """
-    load = journey.load
     objectives = mission.objectives
-    if objectives.touchpoints_max is not None:
-        load += max(0, journey.count - objectives.touchpoints_max)
+    load = journey.load + RESTART_LOAD * journey.restarts
+    load += max(0, journey.count - (objectives.touchpoints_max or mission.shortest))
     if objectives.duration_max is not None:
-        exceeded = (journey.last - journey.started) // objectives.duration_max
-        load += min(TIME_MULTIPLES_MAX, exceeded)
-    return round(max(1.0, 7.0 - load / EFFORT_DIVISOR), 2)
+        exceeded = -((journey.started - journey.last) // objectives.duration_max) - 1
+        load += min(TIME_MULTIPLES_MAX, max(0, exceeded))
+    return round(max(1.0, 7.0 - load / mission.effort_divisor), 2)
+
+
+def objectives_met(journey: OpenJourney, mission: Mission, effort: float) -> dict[str, bool]:
+    """Which of its mission's objectives an ended journey met, by their key in the catalogue (P).
+
+    A time or a number of touchpoints is missed once it is exceeded; it is met by completing within
+    it. Who gave up early did not get there fast: of them it says nothing.
+    """
+    if not journey.ended:
+        return {}
+    objectives, met = mission.objectives, {}
+    completed = journey.stand is Stand.COMPLETED
+    if objectives.completion_rate_min is not None:
+        met["completion_rate_min"] = completed
+    if objectives.duration_max is not None:
+        within = journey.last - journey.started <= objectives.duration_max
+        if completed or not within:
+            met["duration_max"] = within
+    if objectives.touchpoints_max is not None:
+        within = journey.count <= objectives.touchpoints_max
+        if completed or not within:
+            met["touchpoints_max"] = within
+    if objectives.effort_min is not None:
+        met["effort_min"] = effort >= objectives.effort_min
+    return met
+
+
+def _culprit(
+    journey: OpenJourney, members: Sequence[Interaction], way: Sequence[Interaction], rules: Rules
+) -> str | None:
+    """Where a journey broke; where nothing did, the touchpoint that only seemed to complete it."""
+    if journey.stand is Stand.COMPLETED:
+        return None
+    seemed = way[-1].touchpoint if way and journey.reason == CONTACTED_AGAIN else None
+    return broke_at(members, rules) or seemed
 
 
 def broke_at(members: Iterable[Interaction], rules: Rules) -> str | None:
     """The touchpoint that cost the mission: the last broken one, a moment of truth before others.
 
-    A touchpoint the inventory does not know is named only where no other broke.
+    A bad answer to a survey names what came before it: that is what was bad. A touchpoint the
+    inventory does not know is named only where no other broke.
     """
-    broken = [one.touchpoint for one in members if one.verdict == "broken"]
+    broken: list[str] = []
+    asked_about: str | None = None
+    for one in members:
+        if one.channel != "survey":
+            asked_about = one.touchpoint
+        if one.verdict == "broken":
+            broken.append(asked_about or one.touchpoint)
     moments = [name for name in broken if name in rules.inventory.moments_of_truth]
     known = [name for name in broken if name != OTHER]
     named = moments or known or broken

@@ -5,13 +5,14 @@ have its consequences. `fold` is nothing but these two over a sorted set, which 
 path and a fold from the start always agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from pipeline.stitching import journeys, sessions, verdicts
+from pipeline.stitching import attribution, journeys, sessions, verdicts
 from pipeline.stitching.journeys import Move, OpenJourney
+from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
 from schemas.controls import Interaction
@@ -54,21 +55,34 @@ class Touched:
 
 
 def fold(
-    tail: Sequence[Interaction], until: datetime | None, rules: Rules, picture: Picture
+    tail: Sequence[Interaction],
+    until: datetime | None,
+    rules: Rules,
+    picture: Picture,
+    taken: Mapping[str, str] | None = None,
 ) -> Picture:
     """Fold a sorted set of interactions on top of a picture, then let time pass to `until`.
 
-    The interactions' derived fields are written anew.
+    The interactions' derived fields are written anew. `taken` is what later intents take along;
+    it is looked for where it is not given.
     """
+    if taken is None:
+        taken = looked_back(tail, picture, rules)
     touched = Touched()
     seen: list[Interaction] = []
     for one in tail:
         forget(one)
         seen.append(one)
-        step(picture, seen, one, rules, touched)
+        step(picture, seen, one, rules, touched, taken.get(one.id))
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
+
+
+def looked_back(tail: Sequence[Interaction], picture: Picture, rules: Rules) -> dict[str, str]:
+    """What later intents take along of a tail that goes on from a picture; see `attribution`."""
+    going = [picture.journeys[serial] for serial in picture.walked]
+    return attribution.taken_along(tail, picture.sessions, going, rules)
 
 
 def forget(one: Interaction) -> None:
@@ -83,18 +97,30 @@ def step(
     one: Interaction,
     rules: Rules,
     touched: Touched,
+    named: str | None = None,
 ) -> None:
-    """Take one more interaction; `tail` ends with it, and it is the latest."""
+    """Take one more interaction; `tail` ends with it, and it is the latest.
+
+    `named` is the mission of a later intent that takes it along.
+    """
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
     if fresh:
         picture.open.append(session.serial)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
-    journey = journeys.attribute(picture.journeys, picture.walked, one, missions)
+    if named is None and one.intent is not None:
+        named = missions.by_intent.get(one.intent)
+    about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
+    journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
     progressed = journey is not None and journey.place >= 0
     if journey is not None:
-        journeys.walk(journey, one, missions)
+        if journey.ended:
+            journeys.hear(journey, one)
+        else:
+            journeys.walk(journey, one, missions)
+            if journey.count == 1:
+                _come_again(picture, journey, missions, touched)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
     crowded = session.count > rules.verdicts.machine_touchpoints
     if crowded and not session.machine and sessions.is_machine(session, tail, rules):
@@ -105,7 +131,9 @@ def step(
     )
     touched.interactions.append(one)
     touched.former[one.id] = None
-    if journey is not None:
+    if journey is not None and journey.ended:
+        _said_afterwards(journey, one, rules, touched)
+    elif journey is not None:
         if one.channel in journeys.LIVE:
             blamed = journeys.blame_leak(journey, tail, one, rules)
             if blamed is not None:
@@ -147,9 +175,44 @@ def pass_time(
             if blamed:
                 _break(blamed, picture, touched)
                 journeys.move(journey, Move.BREAK)
-            journeys.move(journey, Move.SILENCE)
+            journeys.move(journey, journeys.way_out(journey, tail, rules))
             picture.walked.remove(serial)
             touched.journeys.append(journey)
+
+
+def _asked_about(
+    one: Interaction, tail: Sequence[Interaction], picture: Picture
+) -> OpenJourney | None:
+    """The journey that an answer is about: that of what came before it in the session it names."""
+    if one.hint is None:
+        return None
+    for before in reversed(tail):
+        if before.session != one.session or before.channel == attribution.SURVEY:
+            continue
+        if before.journey >= 0:
+            return picture.journeys[before.journey]
+    return None
+
+
+def _said_afterwards(
+    journey: OpenJourney, one: Interaction, rules: Rules, touched: Touched
+) -> None:
+    """An answer about a journey that has ended: who left and says it was bad, was frustrated."""
+    bad = one.verdict == "broken" and journeys.answered_badly(one.reasons, rules)
+    if bad and Move.ANSWER in journeys.MOVES[journey.stand]:
+        journeys.move(journey, Move.ANSWER)
+    if one.verdict is not None or one.rating is not None:
+        touched.journeys.append(journey)
+
+
+def _come_again(
+    picture: Picture, journey: OpenJourney, missions: Missions, touched: Touched
+) -> None:
+    """A journey was begun: the one before it was not solved, where their mission sees it so."""
+    unsolved = journeys.come_again(picture.journeys, journey, missions)
+    if unsolved is not None:
+        journeys.move(unsolved, Move.RETURN)
+        touched.journeys.append(unsolved)
 
 
 def _break(

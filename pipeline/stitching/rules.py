@@ -177,6 +177,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             half is sealed. Bounds the state, and what one late touchpoint can cost (P).
         test_sources: Sources whose touchpoints are not judged.
         votes: Whether verdicts are counted as votes; not where nobody watches them.
+        segment_property: The property of touchpoints that tells a customer's segment, with dots
+            where it stands deeper; None: there are no segments.
         fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
     """
 
@@ -193,4 +195,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     touchpoints_max: int = 500
     test_sources: frozenset[str] = frozenset()
     votes: bool = True
+    segment_property: str | None = None
     fingerprint: str = ""

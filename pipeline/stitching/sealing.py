@@ -11,7 +11,7 @@ import msgspec
 from pipeline.stitching import outcomes, revisions
 from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.kept import SEAL_FROM, CustomerState
-from pipeline.stitching.picture import Picture, fold
+from pipeline.stitching.picture import Picture, fold, looked_back
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
 
@@ -45,8 +45,8 @@ def _session_settled_at(session: OpenSession, rules: Rules) -> datetime:
 
 
 def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
-    """Until when a touchpoint inside the window may still join a journey."""
-    return journey.last + rules.missions.patience_of(journey.mission) + rules.revision_window
+    """Until when a touchpoint inside the window may still join a journey, or undo its outcome."""
+    return journey.last + rules.missions.memory_of(journey.mission) + rules.revision_window
 
 
 def settled_at(picture: Picture, rules: Rules) -> datetime:
@@ -123,7 +123,9 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
     """Let go of the oldest interactions, though sessions and journeys of theirs go on."""
     revisions.stamp(state)
     gone = state.tail[:count]
-    whole = fold(gone, None, rules, foundation(state, rules))
+    ground = foundation(state, rules)
+    taken = looked_back(state.tail, ground, rules)  # also by intents of what stays
+    whole = fold(gone, None, rules, ground, taken)
     base = Picture()
     for serial, session in enumerate(whole.sessions):
         if session.closed and not _may_go_on(session, gone[-1].at):

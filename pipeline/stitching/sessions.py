@@ -89,33 +89,20 @@ def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[O
     A silence of exactly the gap continues a session, as in Kafka Streams, Flink and Bytewax. An
     honoured id joins its session after any silence, up to the greatest length.
     """
-    channel, at = one.channel, one.at
-    rule = rule_of(channel, one.source, rules)
-    honoured = one.hint is not None and rule.hint == "honour"
-    key = one.device if one.hint is None else one.hint
-    for session in reversed(sessions):
-        if session.key != key or at - session.started > session.length_max:
-            continue
-        if session.channel != channel and not (
-            channel in _REFERRING and one.hint is not None and session.channel not in _REFERRING
-        ):
-            continue
-        if honoured if session.channel == channel else session.honoured:
-            break
-        if not session.ended and at - session.last <= session.gap:
-            break
-    else:
+    rule = rule_of(one.channel, one.source, rules)
+    session = find(sessions, one, rules)
+    if session is None:
         session = OpenSession(
             serial=len(sessions),
             id=session_of(one),
-            channel=channel,
-            key=key,
+            channel=one.channel,
+            key=one.device if one.hint is None else one.hint,
             opener=one.id,
-            started=at,
-            last=at,
+            started=one.at,
+            last=one.at,
             gap=rule.gap,
             length_max=rule.length_max,
-            honoured=honoured,
+            honoured=one.hint is not None and rule.hint == "honour",
         )
         sessions.append(session)
         _extend(session, one, rule)
@@ -123,6 +110,25 @@ def join(sessions: list[OpenSession], one: Interaction, rules: Rules) -> tuple[O
     closed = session.closed
     _extend(session, one, rule)
     return session, closed
+
+
+def find(sessions: Sequence[OpenSession], one: Interaction, rules: Rules) -> OpenSession | None:
+    """The session that an interaction continues, by the same rules; None where it opens one."""
+    channel, at, hint = one.channel, one.at, one.hint
+    honoured = hint is not None and rule_of(channel, one.source, rules).hint == "honour"
+    key = one.device if hint is None else hint
+    for session in reversed(sessions):
+        if session.key != key or at - session.started > session.length_max:
+            continue
+        if session.channel != channel and not (
+            channel in _REFERRING and hint is not None and session.channel not in _REFERRING
+        ):
+            continue
+        if honoured if session.channel == channel else session.honoured:
+            return session
+        if not session.ended and at - session.last <= session.gap:
+            return session
+    return None
 
 
 def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:

@@ -3,7 +3,7 @@
 Both give the same results; the short one is for what is later than all that is there.
 """
 
-from pipeline.stitching import revisions, votes
+from pipeline.stitching import attribution, revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, order_of
 from pipeline.stitching.picture import Touched, fold, forget, pass_time, step
@@ -52,6 +52,17 @@ def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool
     )
 
 
+def shows_late(state: CustomerState, ones: list[Interaction], rules: Rules) -> bool:
+    """Whether intents may show late among interactions that are later than all others."""
+    by_intent, picture = rules.missions.by_intent, state.picture
+    if not any(one.intent is not None and one.intent in by_intent for one in ones):
+        return False
+    if len(ones) > 1:
+        return True
+    going = {serial: picture.journeys[serial].mission for serial in picture.walked}
+    return attribution.shows_late(ones[0], state.tail, picture.sessions, going, rules)
+
+
 def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
     """Take the union with a set of interactions; publish what differs.
 
@@ -83,6 +94,7 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         and simple
         and not repeated
         and not spoke_too_soon(state, ones[0], rules)
+        and not shows_late(state, ones, rules)
     ):
         for one in ones:
             forget(one)

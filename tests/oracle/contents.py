@@ -67,6 +67,12 @@ class Went:
     moments_of_truth: tuple[str, ...]
     broke_at: str | None
     value: float | None
+    count: int
+    restarts: int
+    objectives: dict[str, bool]
+    effort_asked: float | None
+    brand_moments: tuple[str, ...]
+    segment: str | None
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
         return tuple(n for at, n in enumerate(names) if at == 0 or names[at - 1] != n)[:100]
 
     entries = rules.inventory.entries.values()
-    path_of = {member.id: path for path in story.paths for member in path.members}
+    path_of = {m.id: path for path in story.paths for m in (*path.members, *path.answers)}
     for one in ones:
         path, name = path_of.get(one.id), story.names[one.id]
         phases = [] if path is None else [p.name for p in path.mission.phases if name in p.steps]
@@ -142,7 +148,8 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
         )
     for path in story.paths:
         names = [story.names[member.id] for member in path.members]
-        found.journeys[frozenset(m.id for m in path.members)] = Went(
+        told = [*path.members, *path.answers]
+        found.journeys[frozenset(m.id for m in told)] = Went(
             mission=path.mission.name,
             outcome=path.outcome,
             reason=path.reason,
@@ -152,10 +159,18 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             microjourney=named(path.members),
             channels=tuple(dict.fromkeys(member.channel for member in path.members)),
             effort=story.effort(path),
-            verdicts=counted(path.members),
+            verdicts=counted(told),
             moments_of_truth=tuple(
                 n for n in dict.fromkeys(names) if n in rules.inventory.moments_of_truth
             ),
             broke_at=story.broken_at(path),
             value=path.mission.value,
+            count=len(path.members),
+            restarts=story.restarts(path),
+            objectives=story.objectives(path),
+            effort_asked=next(reversed(story.asked(path)), None),
+            brand_moments=tuple(
+                n for n in dict.fromkeys(names) if n in rules.inventory.brand_moments
+            ),
+            segment=next(reversed(story.segments(path)), None),
         )

@@ -50,13 +50,13 @@ def judged(
     _repeated(one, earlier, here, rules, hard, soft)
     if one.channel == "chatbot":
         _in_conversation(one, earlier, rules, hard)
-    answer = _answer(one, rules)
-    if one.rating is not None and answer == "broken":
+    said = answer(one, rules)
+    if one.rating is not None and said == "broken":
         hard.append((f"answered_{one.rating.scale}", one.rating.value))
     if hard or len(soft) >= 2:
         return Said("broken", hard + soft)
     failed = any(said.verdict == "broken" for _, said in before)
-    if one.rating is not None and answer == "excellent" and not soft and not failed:
+    if one.rating is not None and said == "excellent" and not soft and not failed:
         return Said("excellent", [(f"answered_{one.rating.scale}", one.rating.value)])
     return Said("functional", soft)
 
@@ -136,7 +136,8 @@ def _understood(turn: Touchpoint) -> bool:
     return turn.intent is not None and "fallback" not in turn.signals
 
 
-def _answer(one: Touchpoint, rules: Rules) -> str | None:
+def answer(one: Touchpoint, rules: Rules) -> str | None:
+    """What the customer's own answer says: broken, excellent, or nothing."""
     if one.rating is None:
         return None
     limits = rules.verdicts

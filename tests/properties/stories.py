@@ -202,6 +202,7 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         source = "test-robot"
     elif doing.extra == 7:
         source = "kiosk"
+    plan = ("gold", "basic")[doing.extra - 8] if 8 <= doing.extra < 10 else None
     rating = RATINGS[doing.rating - 1] if 1 <= doing.rating <= len(RATINGS) else None
     return Touchpoint(
         id=f"{'abcd'[doing.salt]}-{number:02d}",
@@ -216,4 +217,5 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         signals=shown,
         intent=INTENTS[doing.intent - 1] if 1 <= doing.intent <= len(INTENTS) else None,
         rating=None if rating is None else Rating(scale=rating[0], value=rating[1]),  # type: ignore[arg-type]
+        properties=msgspec.Raw(msgspec.json.encode({} if plan is None else {"plan": plan})),
     )

@@ -49,7 +49,7 @@ class Output(msgspec.Struct, gc=False):
     topic: str
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]] | None = None
+    headers: list[tuple[str, str | bytes | None]] | None = None
     partition: int | None = None
 
 

@@ -54,7 +54,7 @@ class Sending:
                 continue
             record: Any = made.record
             value = as_they_came.get(id(record)) if as_they_came else None
-            version = None
+            version: list[tuple[str, str | bytes | None]] | None = None
             if value is None:
                 if topic == VOTES:
                     record = msgspec.structs.replace(record, partition=self._number)

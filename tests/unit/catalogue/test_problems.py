@@ -145,7 +145,7 @@ def test_a_mistake_in_the_inventory_is_found_at_its_line(catalogue, right, wrong
             "completion_rate_min",
             "completion_rate",
             '10: unknown key "completion_rate"; expected one of completion_rate_min, '
-            'duration_max, touchpoints_max. Did you mean "completion_rate_min"?',
+            'duration_max, touchpoints_max, effort_min. Did you mean "completion_rate_min"?',
         ),
         ("0.92", "92", "10: completion_rate_min: expected at most 1; found 92"),
     ],
@@ -224,8 +224,9 @@ def test_a_mistake_in_a_mission_is_found_at_its_line(catalogue, right, wrong, pr
         (
             'reason = "gave_up"',
             'reason = "gaveup"',
-            "32: reason: expected one of completing_touchpoint, gave_up, silence, "
-            'silence_after_broken; found "gaveup". Did you mean "gave_up"?',
+            "32: reason: expected one of answered_badly, changed_channel, completing_touchpoint, "
+            'contacted_again, gave_up, silence, silence_after_broken; found "gaveup". '
+            'Did you mean "gave_up"?',
         ),
         (
             'broke_at = "pay-in-app"',

@@ -56,6 +56,7 @@ def value_of(default: str) -> timedelta | float:
         ("`[alerts]`", tables.AlertsTable),
         ("`[revisions]`", tables.RevisionsTable),
         ("`[sources]`", tables.SourcesTable),
+        ("`[segments]`", tables.SegmentsTable),
     ],
 )
 def test_every_key_is_described_and_required_where_it_is(heading, model):

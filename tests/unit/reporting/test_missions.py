@@ -90,7 +90,7 @@ def test_effort_said_and_inferred_are_compared_by_mission_and_over_all():
     told = [journey(n, effort=7.0 - n, asked=6.0 - n) for n in range(3)]
     told.append(journey(3, effort=2.0, asked=7.0, mission="get-help"))
 
-    over_all, helped, paid = efforts_of([*told, journey(9)])
+    over_all, helped, paid = efforts_of([*told, journey(9)], RULES)
 
     assert (over_all.mission, over_all.pairs) == (None, 4)
     assert (helped.mission, helped.correlation) == ("get-help", None)
@@ -102,11 +102,11 @@ def test_from_thirty_answers_on_the_divisor_that_fits_them_is_told():
     # A load of 3 costs one point inferred; those asked felt it to cost half a point.
     told = [journey(n, effort=6.0, asked=6.5) for n in range(30)]
 
-    assert efforts_of(told)[0].divisor == pytest.approx(6.0)
+    assert efforts_of(told, RULES)[0].divisor == pytest.approx(6.0)
 
 
 def test_without_answers_there_is_nothing_to_compare():
-    assert efforts_of([journey(1)]) == ()
+    assert efforts_of([journey(1)], RULES) == ()
 
 
 def survey(clock: str, value: float, **fields) -> Touchpoint:

@@ -1,5 +1,3 @@
-import pytest
-
 from pipeline.stitching.journeys import MOVES, Move, Stand
 from schemas.records import JourneyOutcome, Touchpoint
 from tests.builders import Results, process, touchpoint
@@ -202,13 +200,21 @@ def test_effort_counts_changes_of_channel_and_steps_begun_again() -> None:
     assert the_journey(process(hard)).effort == round(7 - (3 + 2) / 3, 2)
 
 
-@pytest.mark.parametrize("stand", list(Stand))
-def test_a_journey_that_has_ended_makes_no_move(stand: Stand) -> None:
-    ended = {Stand.COMPLETED, Stand.FRUSTRATED, Stand.ABANDONED}
-
-    assert (not MOVES[stand]) == (stand in ended)
+ENDED = {Stand.COMPLETED, Stand.FRUSTRATED, Stand.ABANDONED}
 
 
-@pytest.mark.parametrize("stand", [Stand.OPEN, Stand.MARRED])
-def test_a_journey_that_is_open_can_make_every_move(stand: Stand) -> None:
-    assert set(MOVES[stand]) == set(Move)
+def test_a_journey_that_has_ended_moves_only_by_what_is_learnt_of_how_it_ended() -> None:
+    learnt = {stand: dict(MOVES[stand]) for stand in ENDED}
+
+    assert learnt == {
+        Stand.COMPLETED: {Move.RETURN: Stand.FRUSTRATED},
+        Stand.ABANDONED: {Move.ANSWER: Stand.FRUSTRATED},
+        Stand.FRUSTRATED: {},
+    }
+
+
+def test_what_follows_a_break_tells_apart_how_it_ends_and_nothing_else_does() -> None:
+    after = {Move.SWITCH, Move.ANSWER}
+
+    assert set(MOVES[Stand.MARRED]) == set(Move) - {Move.RETURN}
+    assert set(MOVES[Stand.OPEN]) == set(Move) - {Move.RETURN} - after

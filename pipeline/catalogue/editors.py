@@ -44,14 +44,9 @@ HEADINGS: Final = {
     "ExampleTable": "`[[example]]`",
     "SessionTable": "`[sessions.web]`, and so on for each channel",
     "SourceSessionTable": "`[[sessions.source]]`",
-    "IdentityTable": "`[identity]`",
-    "VerdictsTable": "`[verdicts]`",
-    "AlertsTable": "`[alerts]`",
-    "RevisionsTable": "`[revisions]`",
-    "SourcesTable": "`[sources]`",
-    "SegmentsTable": "`[segments]`",
 }
-"""Under which heading of the reference the keys of a table are described."""
+"""Under which heading of the reference the keys of a table are described; of the tables of
+`rules.toml` that stand for themselves it is their own name, `[alerts]`."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -74,7 +69,8 @@ def schema_of(model: type[Table], name: str, reference: str) -> dict[str, Any]:
     )
     parts = made.pop("$defs", {})
     for table, part in {model.__name__: made, **parts}.items():
-        meanings = meanings_under(HEADINGS.get(table, ""), reference)
+        own = f"`[{table.removesuffix('Table').lower()}]`"
+        meanings = meanings_under(HEADINGS.get(table, own), reference)
         for key, described in part.get("properties", {}).items():
             if key in meanings:
                 described["description"] = meanings[key]
@@ -89,10 +85,10 @@ def schema_of(model: type[Table], name: str, reference: str) -> dict[str, Any]:
 
 
 def meanings_under(heading: str, reference: str) -> dict[str, str]:
-    """What the reference says each key means, in the table under a heading; empty without one."""
+    """What the reference says each key means, in the table under a heading; empty without it."""
     found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", reference, re.M | re.S)
     meanings: dict[str, str] = {}
-    if not heading or found is None:
+    if found is None:
         return meanings
     for keys, value, default, meaning in re.findall(
         r"^\| (`[^|]*) \| ([^|]*) \| ([^|]*) \| (.*) \|$", found[1], re.M

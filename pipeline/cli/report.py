@@ -27,7 +27,7 @@ from pipeline.stitching.rules import Rules
 from schemas.codec import decode
 from schemas.errors import ContractViolation
 from schemas.records import Alert, JourneyOutcome, Record, Session, Touchpoint, Verdict
-from schemas.topics import JOURNEY_OUTCOMES, TOPICS, TOUCHPOINTS, VERDICTS
+from schemas.topics import JOURNEY_OUTCOMES, TOPICS, VERDICTS
 
 SUMMARY: Final = "which touchpoints matter, how they do, what to improve first"
 
@@ -142,10 +142,7 @@ def _read_files(
     refused: list[str],
     progress: Progress,
 ) -> None:
-    """Gather what the lines hold: results as they are, touchpoints as what a replay makes of them.
-
-    What customers answered is read from the touchpoints themselves, too.
-    """
+    """Gather what the lines hold: results as they are, touchpoints as a replay judges them."""
     context = replay_context(settings.load(arguments.settings))
 
     def touchpoints() -> Iterator[Touchpoint]:
@@ -154,9 +151,7 @@ def _read_files(
             try:
                 kind = _kind_of(line)
                 if kind is Touchpoint:
-                    touchpoint = adapt_replay_line(line, context)
-                    gathering.add(touchpoint)
-                    yield touchpoint
+                    yield adapt_replay_line(line, context)
                 else:
                     gathering.add(decode(line, kind))
             except ContractViolation as violation:
@@ -182,11 +177,9 @@ def _kind_of(line: bytes) -> type[Record]:
 
 def _from_log(data: Path) -> Iterator[Record]:
     with LogReader(data) as reader:
-        for topic in (VERDICTS, JOURNEY_OUTCOMES, TOUCHPOINTS):
+        for topic in (VERDICTS, JOURNEY_OUTCOMES):
             kind, offset = TOPICS[topic].record, 0
             while records := reader.read(topic, offset, READ_AT_ONCE):
                 offset = records[-1].offset + 1
                 for one in records:
-                    # Of touchpoints only what customers answered is wanted.
-                    if topic != TOUCHPOINTS or b'"rating"' in one.value:
-                        yield decode(one.value, kind)
+                    yield decode(one.value, kind)

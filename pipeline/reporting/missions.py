@@ -9,6 +9,7 @@ from pipeline.reporting.report import Effort, Microjourney, Money, Objective, Of
 from pipeline.reporting.results import Journey
 from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules
+from schemas.records import JourneyOutcome
 
 MICROJOURNEYS_MAX: Final = 5
 """Paths that are shown of a mission: the most frequent, which a person can take in (P)."""
@@ -32,11 +33,11 @@ def missions_of(journeys: Iterable[Journey], rules: Rules) -> tuple[OfMission, .
 
 def efforts_of(journeys: Iterable[Journey], rules: Rules) -> tuple[Effort, ...]:
     """Asked beside inferred effort: of all journeys, then of each mission; empty without pairs."""
-    both = [one for one in journeys if one.asked is not None]
+    both = [one.outcome for one in journeys if one.outcome.effort_asked is not None]
     if not both:
         return ()
-    missions = sorted({one.outcome.mission for one in both})
-    each = [_effort(m, [one for one in both if one.outcome.mission == m], rules) for m in missions]
+    missions = sorted({one.mission for one in both})
+    each = [_effort(name, [one for one in both if one.mission == name], rules) for name in missions]
     return (_effort(None, both, rules), *each)
 
 
@@ -69,24 +70,28 @@ def _of_mission(name: str, journeys: Sequence[Journey], rules: Rules) -> OfMissi
 def _objectives(
     mission: Mission | None, journeys: Sequence[Journey], completed: Sequence[Journey]
 ) -> tuple[Objective, ...]:
+    """How far each promise was kept, as the outcomes say of themselves."""
     if mission is None:
         return ()
-    promised, found = mission.objectives, []
-    if promised.completion_rate_min is not None:
-        kept = rate(len(completed), len(journeys))
-        met = kept.share >= promised.completion_rate_min
-        target = promised.completion_rate_min
-        found.append(Objective(what="completion_rate_min", target=target, kept=kept, met=met))
-    if promised.duration_max is not None:
-        target = promised.duration_max.total_seconds()
-        within = sum(_duration(one) <= target for one in completed)
-        kept = rate(within, len(completed))
-        found.append(Objective(what="duration_max", target=target, kept=kept, met=None))
-    if promised.touchpoints_max is not None:
-        known = [one for one in completed if one.interactions]
-        few = sum(len(one.interactions) <= promised.touchpoints_max for one in known)
-        target, kept = float(promised.touchpoints_max), rate(few, len(known))
-        found.append(Objective(what="touchpoints_max", target=target, kept=kept, met=None))
+    promised = mission.objectives
+    targets = {
+        "completion_rate_min": promised.completion_rate_min,
+        "duration_max": None
+        if promised.duration_max is None
+        else promised.duration_max.total_seconds(),
+        "touchpoints_max": promised.touchpoints_max,
+        "effort_min": promised.effort_min,
+    }
+    found = []
+    for what, target in targets.items():
+        if target is None:
+            continue
+        # Who did not get there is neither fast nor slow.
+        asked = completed if what in ("duration_max", "touchpoints_max") else journeys
+        told = [met for one in asked if (met := one.outcome.objectives.get(what)) is not None]
+        kept = rate(sum(told), len(told))
+        met = kept.share >= target if what == "completion_rate_min" else None
+        found.append(Objective(what=what, target=float(target), kept=kept, met=met))
     return tuple(found)
 
 
@@ -106,9 +111,8 @@ def _segments(journeys: Sequence[Journey]) -> tuple[Segment, ...]:
     """By segment, the largest first; empty where no emitter sends one."""
     by_segment: dict[str, list[Journey]] = {}
     for journey in journeys:
-        segment: str | None = getattr(journey.outcome, "segment", None)
-        if segment is not None:
-            by_segment.setdefault(segment, []).append(journey)
+        if journey.outcome.segment is not None:
+            by_segment.setdefault(journey.outcome.segment, []).append(journey)
     found = [
         Segment(
             segment=name,
@@ -123,8 +127,8 @@ def _segments(journeys: Sequence[Journey]) -> tuple[Segment, ...]:
     return tuple(sorted(found, key=lambda one: (-one.journeys, one.segment)))
 
 
-def _effort(mission: str | None, journeys: Sequence[Journey], rules: Rules) -> Effort:
-    pairs = [(one.asked, one.outcome.effort) for one in journeys if one.asked is not None]
+def _effort(mission: str | None, outcomes: Sequence[JourneyOutcome], rules: Rules) -> Effort:
+    pairs = [(o.effort_asked, o.effort) for o in outcomes if o.effort_asked is not None]
     correlation = rank_correlation(pairs)
     return Effort(
         mission=mission,
@@ -132,24 +136,24 @@ def _effort(mission: str | None, journeys: Sequence[Journey], rules: Rules) -> E
         asked=round(fmean(asked for asked, _ in pairs), 2),
         inferred=round(fmean(inferred for _, inferred in pairs), 2),
         correlation=None if correlation is None else round(correlation, 2),
-        divisor=_divisor(journeys, rules) if len(pairs) >= PAIRS_MIN else None,
+        divisor=_divisor(outcomes, rules) if len(pairs) >= PAIRS_MIN else None,
     )
 
 
-def _divisor(journeys: Sequence[Journey], rules: Rules) -> float | None:
+def _divisor(outcomes: Sequence[JourneyOutcome], rules: Rules) -> float | None:
     """The divisor d for which `7 - load / d` comes closest to what was asked, by least squares.
 
     The load is read back from the effort that was inferred with the mission's own divisor; where
     that ran into the end of its scale, 1, the load is at least what is read.
     """
-    loads = []
-    for one in journeys:
-        mission = rules.missions.all.get(one.outcome.mission)
-        if one.asked is not None and mission is not None:
-            load = (EFFORT_MAX - one.outcome.effort) * mission.effort_divisor
-            loads.append((load, EFFORT_MAX - one.asked))
-    together = sum(load * felt for load, felt in loads)
-    return round(sum(load * load for load, _ in loads) / together, 2) if together > 0 else None
+    together = square = 0.0
+    for one in outcomes:
+        mission = rules.missions.all.get(one.mission)
+        if mission is not None and one.effort_asked is not None:
+            load = (EFFORT_MAX - one.effort) * mission.effort_divisor
+            together += load * (EFFORT_MAX - one.effort_asked)
+            square += load * load
+    return round(square / together, 2) if together > 0 else None
 
 
 def _ended(journeys: Iterable[Journey], outcome: str) -> int:

@@ -112,10 +112,10 @@ class Objective(Part, frozen=True):
     """A promise the company made itself, and whether it was kept.
 
     Attributes:
-        what: `completion_rate_min`, `duration_max` or `touchpoints_max`.
-        target: A share, seconds, or touchpoints.
-        kept: Of all journeys those completed; for the others, of the completed journeys those
-            within the target.
+        what: `completion_rate_min`, `duration_max`, `touchpoints_max` or `effort_min`.
+        target: A share, seconds, touchpoints, or effort.
+        kept: Of all journeys those completed, or those as easy as promised; for time and
+            touchpoints, of the completed journeys those within the target.
         met: The completion rate reaches the target; None for the others, which name no share.
     """
 

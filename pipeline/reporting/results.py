@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.records import JourneyOutcome, Record, Touchpoint, Verdict
+from schemas.records import JourneyOutcome, Record, Verdict
 
 TAKEN_BACK: Final = frozenset({"open", "absorbed"})
 """Outcomes that say that a journey has none."""
@@ -18,12 +18,10 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         interactions: Its verdicts in the order of time. Empty where they are no longer kept:
             outcomes are kept longer than verdicts.
-        asked: The effort that the customer stated of it, the mean where asked more than once.
     """
 
     outcome: JourneyOutcome
     interactions: tuple[Verdict, ...]
-    asked: float | None = None
 
     @property
     def completed(self) -> bool:
@@ -67,13 +65,9 @@ class Gathering:
     def __init__(self) -> None:
         self._outcomes: Final[dict[str, JourneyOutcome]] = {}
         self._verdicts: Final[dict[str, Verdict]] = {}
-        self._asked: Final[dict[str, float]] = {}
 
     def add(self, record: Record) -> None:
-        """Take one: an outcome, a verdict, or a touchpoint for the effort stated with it.
-
-        Others are passed over.
-        """
+        """Take one; what is neither an outcome nor a verdict is passed over."""
         if isinstance(record, JourneyOutcome):
             known = self._outcomes.get(record.journey_id)
             if known is None or known.revision <= record.revision:
@@ -82,10 +76,6 @@ class Gathering:
             judged = self._verdicts.get(record.id)
             if judged is None or judged.revision <= record.revision:
                 self._verdicts[record.id] = record
-        elif isinstance(record, Touchpoint):
-            rating = record.rating
-            if rating is not None and rating.scale == "ces":
-                self._asked[record.id] = rating.value
 
     def results(
         self,
@@ -119,13 +109,11 @@ class Gathering:
                 continue
             elif _within(verdict.occurred_at, since, until):
                 (alone if journey is None else still_open).append(verdict)
-        asked = self._efforts_asked()
         return Results(
             journeys=tuple(
                 Journey(
                     outcome=one,
                     interactions=tuple(of_journeys.get(key, ())),
-                    asked=asked.get(key),
                 )
                 for key, one in sorted(
                     wanted.items(), key=lambda item: (item[1].started_at, item[0])
@@ -135,23 +123,6 @@ class Gathering:
             open_journeys=len({one.journey_id for one in still_open}),
             open_interactions=tuple(still_open),
         )
-
-    def _efforts_asked(self) -> dict[str, float]:
-        """The effort stated of each journey.
-
-        An answer of no journey is about the latest one of the session that it refers to.
-        """
-        answers: dict[str, list[float]] = {}
-        latest: dict[str, str] = {}
-        if not self._asked:
-            return {}
-        for verdict in sorted(self._verdicts.values(), key=lambda one: (one.occurred_at, one.id)):
-            if verdict.journey_id is not None:
-                latest[verdict.session_id] = verdict.journey_id
-            about = verdict.journey_id or latest.get(verdict.session_id)
-            if verdict.id in self._asked and about is not None:
-                answers.setdefault(about, []).append(self._asked[verdict.id])
-        return {key: sum(given) / len(given) for key, given in answers.items()}
 
 
 def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:

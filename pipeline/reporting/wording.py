@@ -150,6 +150,8 @@ def objective(one: Objective) -> str:
         return f"at least {percent(one.target)} get what they came for: {share(one.kept)}"
     if one.what == "duration_max":
         return f"done within {duration(one.target)}: {share(one.kept)} of those who got it"
+    if one.what == "effort_min":
+        return f"as easy as {one.target:g} of 7: {share(one.kept)} of all"
     steps = counted(int(one.target), "step")
     return f"done in {steps} at most: {share(one.kept)} of those who got it"
 

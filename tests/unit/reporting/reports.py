@@ -18,8 +18,6 @@ def gathered(
     touchpoints: Iterable[Touchpoint], rules: Rules = RULES, *, keep_open: bool = False
 ) -> Gathering:
     gathering, arrived = Gathering(), list(touchpoints)
-    for one in arrived:
-        gathering.add(one)
     for _, record in records_of(arrived, engine(rules), TOPICS, keep_open=keep_open):
         gathering.add(record)
     return gathering

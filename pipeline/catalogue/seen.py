@@ -8,6 +8,7 @@ from typing import Final
 from pipeline.catalogue.documents import Document
 from pipeline.catalogue.oddities import documents
 from pipeline.catalogue.overlooked import overlooked_in
+from pipeline.catalogue.suggestions import closest
 from pipeline.errors import Problem
 from pipeline.stitching.inventory import OTHER
 from pipeline.stitching.rules import Rules
@@ -60,7 +61,9 @@ def _quiet(rules: Rules, inventory: Document, seen: Seen) -> Iterator[Problem]:
         if not seen.touchpoints[text.text]:
             kind = next((kind for kind, ids in kinds.items() if text.text in ids), None)
             hint = "" if kind is None else f", about {kind}: often overlooked"
-            yield text.problem(f'nobody emits "{text.text}"{hint}')
+            channel = rules.inventory.entries[text.text].channel
+            emitted = (name for on, name, _ in seen.unknown if on == channel)
+            yield text.problem(f'nobody emits "{text.text}"{hint}', closest(text.text, emitted))
 
 
 def _unknown(file: str, seen: Seen) -> Iterator[Problem]:

@@ -1,11 +1,20 @@
 """How each mission does: outcomes, objectives, the microjourneys that customers share, segments."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 from typing import Final
 
 from pipeline.reporting.inference import rank_correlation, rate
-from pipeline.reporting.report import Effort, Microjourney, Money, Objective, OfMission, Segment
+from pipeline.reporting.report import (
+    Counted,
+    Effort,
+    Microjourney,
+    Money,
+    Objective,
+    OfMission,
+    Segment,
+)
 from pipeline.reporting.results import Journey
 from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules
@@ -58,6 +67,7 @@ def _of_mission(name: str, journeys: Sequence[Journey], rules: Rules) -> OfMissi
         abandoned=_ended(journeys, "abandoned"),
         value=_worth(mission, len(journeys)),
         value_lost=_worth(mission, lost),
+        endings=_endings(journeys),
         effort=_mean_effort(journeys),
         duration=median(map(_duration, completed)) if completed else None,
         objectives=_objectives(mission, journeys, completed),
@@ -93,6 +103,12 @@ def _objectives(
         met = kept.share >= target if what == "completion_rate_min" else None
         found.append(Objective(what=what, target=float(target), kept=kept, met=met))
     return tuple(found)
+
+
+def _endings(journeys: Sequence[Journey]) -> tuple[Counted, ...]:
+    counts = Counter(one.outcome.reason for one in journeys if not one.completed)
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(Counted(word=word, count=count) for word, count in ordered)
 
 
 def _microjourney(path: tuple[str, ...], journeys: Sequence[Journey]) -> Microjourney:

@@ -18,7 +18,7 @@ SHOWN: Final = 12
 
 def matter(report: Report, words: Words) -> Markup:
     """Which touchpoints matter most."""
-    passed = [one for one in report.touchpoints if one.journeys]
+    passed = [one for one in report.touchpoints if one.journeys and one.channel != "survey"]
     if not passed:
         return Markup("")
     most = max(one.journeys for one in passed)
@@ -199,7 +199,8 @@ def _of(one: Rate) -> Markup:
 
 
 def _mission(one: OfMission, words: Words) -> Markup:
-    lost = "" if not one.value_lost else f", {money(one.value_lost)} not earned"
+    lost = f", {money(one.value_lost)} not earned" if one.endings and one.value_lost else ""
+    ends = [f"{end.count:,} {wording.ending(end.word)}" for end in one.endings]
     return element(
         "article",
         element(
@@ -209,8 +210,8 @@ def _mission(one: OfMission, words: Words) -> Markup:
         ),
         element(
             "p",
-            f"{counted(one.journeys, 'journey')}: {one.frustrated:,} frustrated, "
-            f"{one.abandoned:,} left in silence{lost}. Effort {one.effort:.1f} of 7"
+            f"{', '.join((counted(one.journeys, 'journey'), *ends))}{lost}. "
+            f"Effort {one.effort:.1f} of 7"
             + ("" if one.duration is None else f", usually {wording.duration(one.duration)}")
             + ".",
             class_="soft small",

@@ -152,6 +152,7 @@ class OfMission(Part, frozen=True):
     """How one mission does.
 
     Attributes:
+        endings: Why those that were not completed ended, by the rule that decided.
         effort: The mean over its journeys, inferred from behaviour.
         duration: The median of the completed journeys; None where there is none.
         microjourneys: The most frequent, at most `MICROJOURNEYS_MAX`; `paths` is how many there
@@ -166,6 +167,7 @@ class OfMission(Part, frozen=True):
     abandoned: int
     value: Money | None
     value_lost: Money | None
+    endings: tuple[Counted, ...]
     effort: float
     duration: float | None
     objectives: tuple[Objective, ...]

@@ -35,6 +35,11 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
             return tuple(one.touchpoint for one in self.interactions)
         return self.outcome.microjourney
 
+    @property
+    def way(self) -> tuple[Verdict, ...]:
+        """The interactions that led somewhere: being asked about it is no part of the way."""
+        return tuple(one for one in self.interactions if one.channel != "survey")
+
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """What a report is made of.

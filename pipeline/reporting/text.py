@@ -94,6 +94,8 @@ def _loss(at: AtMission, words: Words) -> Iterator[str]:
     yield _indented(
         f"mending it would save {wording.cost_of(at)}" if at.cost else wording.cost_of(at)
     )
+    if not at.reasons:
+        return
     yield _indented(
         "why: " + ", ".join(f"{wording.reason(one.word)} ({one.count:,})" for one in at.reasons)
     )
@@ -104,7 +106,7 @@ def _loss(at: AtMission, words: Words) -> Iterator[str]:
 
 
 def _matter(report: Report, words: Words) -> Iterator[str]:
-    passed = [one for one in report.touchpoints if one.journeys]
+    passed = [one for one in report.touchpoints if one.journeys and one.channel != "survey"]
     if not passed:
         return
     yield _heading("Which touchpoints matter most")
@@ -157,12 +159,9 @@ def _missions(report: Report, words: Words) -> Iterator[str]:
 
 def _mission(one: OfMission, words: Words) -> Iterator[str]:
     yield f'"{words.mission(one.mission)}" ({one.mission})'
-    lost = "" if one.value_lost is None else f"; {money(one.value_lost)} not earned"
-    yield _indented(
-        f"{counted(one.journeys, 'journey')}: {share(one.completed)} got it, {one.frustrated:,} "
-        f"frustrated, {one.abandoned:,} left in silence{lost}; effort {one.effort:.1f} of 7 "
-        "(7 very easy)"
-    )
+    lost = f"; {money(one.value_lost)} not earned" if one.endings and one.value_lost else ""
+    said = (f"{counted(one.journeys, 'journey')}: {share(one.completed)} got it", *_endings(one))
+    yield _indented(f"{', '.join(said)}{lost}; effort {one.effort:.1f} of 7 (7 very easy)")
     for promise in one.objectives:
         kept = "" if promise.met is None else ", kept" if promise.met else ", not kept"
         yield _indented(f"promise: {wording.objective(promise)}{kept}")
@@ -181,6 +180,10 @@ def _mission(one: OfMission, words: Words) -> Iterator[str]:
             f"{segment.segment}: {counted(segment.journeys, 'journey')}, "
             f"{share(segment.completed)} got it, effort {segment.effort:.1f}"
         )
+
+
+def _endings(one: OfMission) -> list[str]:
+    return [f"{end.count:,} {wording.ending(end.word)}" for end in one.endings]
 
 
 def _matrix(report: Report, words: Words) -> Iterator[str]:

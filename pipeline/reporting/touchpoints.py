@@ -136,7 +136,7 @@ def _at_mission(
             instead[_next_after(broken[-1], journey)] += 1
         if not _reported(here):
             fine += 1
-            last = journey.interactions[-1].touchpoint == touchpoint
+            last = [one.touchpoint for one in journey.way[-1:]] == [touchpoint]
             left += _leaked(here) or (last and not journey.completed)
     when_sound, when_broken = _completion(sound), _completion(broke)
     drop = difference(when_sound, when_broken) if sound and broke else None
@@ -219,8 +219,9 @@ def _cost(broken: int, drop: Difference | None, value: Money | None) -> Cost | N
 
 def _next_after(broken: Verdict, journey: Journey) -> str:
     """The first other touchpoint after an interaction, in its journey."""
-    after = journey.interactions[journey.interactions.index(broken) + 1 :]
-    return next((one.touchpoint for one in after if one.touchpoint != broken.touchpoint), LEFT)
+    when = (broken.occurred_at, broken.id)
+    after = (one.touchpoint for one in journey.way if (one.occurred_at, one.id) > when)
+    return next((touchpoint for touchpoint in after if touchpoint != broken.touchpoint), LEFT)
 
 
 def _reported(interactions: Sequence[Verdict]) -> bool:

@@ -52,6 +52,16 @@ REASONS: Final = {
 }
 """What a rule means to a customer; a rule that is not here is shown as it is called."""
 
+ENDINGS: Final = {
+    "gave_up": "gave up",
+    "answered_badly": "said that it was bad",
+    "changed_channel": "tried another channel in vain after it broke",
+    "silence_after_broken": "left after something broke",
+    "silence": "left in silence",
+    "contacted_again": "had to come again",
+}
+"""How journeys end that are not completed."""
+
 CHANNELS: Final = {
     "web": "website",
     "app": "app",
@@ -91,6 +101,11 @@ def reason(rule: str) -> str:
     return REASONS.get(rule, rule.replace("_", " "))
 
 
+def ending(rule: str) -> str:
+    """How a journey ended, in words."""
+    return ENDINGS.get(rule, rule.replace("_", " "))
+
+
 def headline_of(report: Report, rules: Rules) -> tuple[str, str]:
     """The most important thing in a sentence or two, and what stands behind it."""
     if not report.journeys:
@@ -114,6 +129,8 @@ def headline_of(report: Report, rules: Rules) -> tuple[str, str]:
         f"It broke for {at.broken.part:,} of {counted(at.broken.whole, 'journey')} that came to it "
         f"for “{words.mission(at.mission)}”."
     )
+    if not at.broken.part:
+        said += " Nothing is known to have broken, but customers came again or said it was bad."
     if at.drop is not None and at.drop.value > 0:
         said += (
             f" When it works, {percent(at.when_sound.share)} get what they came for; when it "

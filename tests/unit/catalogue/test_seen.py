@@ -34,6 +34,18 @@ def test_a_touchpoint_that_nobody_emits_is_told_and_which_kind_is_often_overlook
     ]
 
 
+def test_what_is_emitted_under_almost_that_name_on_that_channel_is_suggested(catalogue):
+    misspelt = touchpoint("10:01", channel="app", name="pay_in_app")
+    elsewhere = touchpoint("10:02", channel="web", name="payment_confirmed")
+
+    found = warnings(catalogue, ALL[0], misspelt, elsewhere, *ALL[3:])
+
+    assert found[:2] == [
+        'inventory.toml:9: nobody emits "pay-in-app". Did you mean "pay_in_app"?',
+        'inventory.toml:15: nobody emits "payment-confirmed"',
+    ]
+
+
 def test_a_start_that_nobody_emits_is_told_at_its_line(catalogue):
     catalogue.spoil(MISSION, '["view-bill"]\ncompletes', '["view-bill", "pay-in-app"]\ncompletes')
 

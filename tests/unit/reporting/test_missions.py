@@ -24,13 +24,13 @@ def journey(
         "outcome": "completed",
         "microjourney": ("pay-online", "paid"),
         "effort": 7.0,
+        "reason": "completing_touchpoint",
     }
     outcome = JourneyOutcome(
         **(given | fields),
         journey_id=f"j-{number}",
         revision=1,
         customer=f"c-{number}",
-        reason="completing_touchpoint",
         started_at=at("10:00"),
         ended_at=at("10:00") + timedelta(minutes=minutes),
         phases=(),
@@ -49,9 +49,10 @@ def only(journeys: list[Journey]) -> OfMission:
 def test_a_mission_has_its_outcomes_and_the_value_of_those_that_failed():
     ends = ["completed", "completed", "frustrated", "abandoned", "abandoned"]
 
-    found = only([journey(n, outcome=end) for n, end in enumerate(ends)])
+    found = only([journey(n, outcome=end, reason="silence") for n, end in enumerate(ends)])
 
     assert (found.completed, found.frustrated, found.abandoned) == (rate(2, 5), 1, 2)
+    assert [(one.word, one.count) for one in found.endings] == [("silence", 3)]
     assert found.value_lost is not None
     assert found.value_lost.amount == 3 * 38.5
 

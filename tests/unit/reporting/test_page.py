@@ -1,6 +1,7 @@
 """The page and the text: complete, escaped, and asking for nothing from anywhere."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import msgspec
@@ -10,8 +11,9 @@ from pipeline.reporting.markup import Markup, element
 from pipeline.reporting.page import page_of
 from pipeline.reporting.report import Money
 from pipeline.reporting.text import WIDTH, text_of
-from pipeline.reporting.wording import REASONS, duration, money, percent, reason
+from pipeline.reporting.wording import ENDINGS, REASONS, duration, money, percent, reason
 from pipeline.stitching.inventory import Entry, Inventory
+from pipeline.stitching.journeys import REASONS as JOURNEY_REASONS
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.signals import HARD, HARD_ON_STEP, SOFT
@@ -117,6 +119,22 @@ def test_a_report_of_nothing_broken_says_how_many_got_what_they_came_for():
 
     assert report.headline == "Of 2 journeys, 2 (100 %) got the customer what they came for."
     assert report.explanation == "No touchpoint broke so that it cost one."
+
+
+def test_what_was_lost_without_anything_broken_is_told_as_that():
+    minds = msgspec.structs.replace(PAY_BILL, repeat_within=timedelta(days=1))
+    rules = msgspec.structs.replace(RULES, missions=Missions((minds,)))
+
+    report = reported([*pays("anna", "10:00"), *pays("anna", "12:00")], rules)
+
+    assert report.frustrated == 1
+    assert report.improve == ("paid",)
+    assert "Nothing is known to have broken, but customers came again" in report.explanation
+    assert "had to come again" in text_of(report, rules)
+
+
+def test_every_ending_has_words():
+    assert set(ENDINGS) == set(JOURNEY_REASONS.values()) - {"completing_touchpoint"}
 
 
 def test_what_is_often_overlooked_is_told_where_it_is_missing_or_silent():

@@ -125,6 +125,22 @@ def test_trying_the_same_touchpoint_once_more_is_no_way_out():
     assert [one.word for one in found.instead] == ["pay-in-app"]
 
 
+def test_being_asked_afterwards_is_neither_a_way_out_nor_the_last_step():
+    told = pays("anna", until="pay-online")
+    told.append(
+        touchpoint("10:02", name="asked", channel="survey", rating=("ces", 4), user_id="anna")
+    )
+    broken = pays("ben", "10:00", "http_5xx", until="pay-online")
+    broken.append(
+        touchpoint("10:02", name="asked", channel="survey", rating=("ces", 4), user_id="ben")
+    )
+
+    found = at_mission(reported([*told, *broken]), "pay-online")
+
+    assert found.fine_but_left == rate(1, 1)
+    assert [one.word for one in found.instead] == ["left"]
+
+
 def test_the_reasons_are_counted_by_interaction_the_most_frequent_first():
     told = [*breaks(2), *pays("anna", "11:00", "timeout", until="pay-online")]
 

@@ -105,7 +105,7 @@ def as_text(told: Day, sent: Sent) -> Iterator[str]:
         f"{broken.touchpoint} was broken for {broken.mission} "
         f"from {_clock(broken.starts_at)} to {_clock(broken.ends_at)} UTC."
     )
-    yield "See what became of it: touchpoints tail journey-outcomes --from-start"
+    yield "See what became of it: touchpoints report"
 
 
 def _clock(at: datetime) -> str:

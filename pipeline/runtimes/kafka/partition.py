@@ -280,16 +280,18 @@ class StagePartition:
         """The record as the stage takes it; None for one that had to be sent to another key."""
         value = record.value or b""
         key = (record.key or b"").decode()
-        told = codec.decode_control(value)
-        if told is not None:
-            return Message(topic, key, told)
-        expected = TOPICS[topic].record if topic in TOPICS else Touchpoint
-        if expected is not Touchpoint:
-            return Message(topic, key, codec.decode(value, expected))
-        touchpoint = codec.decode_touchpoint(value)
         if topic != TOUCHPOINTS:
-            version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
-            return Message(topic, key, touchpoint, version=version)
+            told = codec.decode_control(value)
+            if told is not None:
+                return Message(topic, key, told)
+            expected = TOPICS[topic].record if topic in TOPICS else Touchpoint
+            if expected is not Touchpoint:
+                return Message(topic, key, codec.decode(value, expected))
+            version = 0
+            if record.headers:
+                version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
+            return Message(topic, key, codec.decode_touchpoint(value), version=version)
+        touchpoint = codec.decode_touchpoint(value)
         by_rules, shown = keys.read(touchpoint, self._rules.identity)
         if by_rules != key:
             # The listener does not know the catalogue, which may block what it keyed by: the

@@ -26,7 +26,7 @@ from pipeline.topology import Stage
 from schemas import codec
 from schemas.controls import Reached
 from schemas.records import Touchpoint
-from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS
+from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS, VOTES
 
 TIME_KEY: Final = b"@time"
 """Key of what partitions tell each other of event time; no customer's begins so."""
@@ -84,6 +84,8 @@ class StagePartition:
         self._telling, self._follows = telling, follows
         self._stage = stage
         self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
+        # Votes are counted or read here: hours of a backlog must not look like one moment.
+        self._timely = self._rules.votes and bool(stage.inward or VOTES in stage.reads)
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
         self._known = Known(Watermark())
         self._committed = msgspec.msgpack.encode(self._known)
@@ -159,7 +161,7 @@ class StagePartition:
     def _batch_at_once(self, topic: str, records: Sequence[Fetched]) -> Batch:
         """All records, key by key: each state is taken once, and says what holds in the end."""
         read = ((self._message_of(topic, one), one.value) for one in records)
-        batch = Slices(read, SPAN if self._stage.inward and self._rules.votes else None)
+        batch = Slices(read, SPAN if self._timely else None)
         for by_key in batch.slices:
             for key, messages in by_key.items():
                 self._step(key, messages, batch.as_they_came)

@@ -107,15 +107,16 @@ def test_a_repeat_beside_what_was_published_elsewhere_goes_on_from_its_revision(
     assert [one.revision for one in sent(batches, VERDICTS, Verdict)] == [5]
 
 
-def test_where_one_record_fails_each_is_taken_by_itself_and_the_others_count():
-    def all_of(state: Any, key: str, messages: list[Message], *rest: Any) -> Change[Any]:
-        results: list[Message] = []
-        for message in messages:
-            change = COUNTING.step(state, key, message, *rest)
-            state = change.state
-            results += change.results
-        return Change(state, results[-1:])
+def all_of(state: Any, key: str, messages: list[Message], *rest: Any) -> Change[Any]:
+    results: list[Message] = []
+    for message in messages:
+        change = COUNTING.step(state, key, message, *rest)
+        state = change.state
+        results += change.results
+    return Change(state, results[-1:])
 
+
+def test_where_one_record_fails_each_is_taken_by_itself_and_the_others_count():
     partition = StagePartition(COUNTING._replace(at_once=all_of), NO_MISSIONS, 100)
     bad = counted(1, name="poison", location="stitch")
 
@@ -124,6 +125,27 @@ def test_where_one_record_fails_each_is_taken_by_itself_and_the_others_count():
     assert counts(batches)[-1] == 2
     assert [one.content for one in sent(batches, DEAD_LETTERS, DeadLetter)] == [bad.value]
     assert counts(taken(partition, counted(3), counted(4))) == [4]  # at once again
+
+
+def test_after_a_failure_no_record_is_taken_more_than_twice_again():
+    steps: list[str] = []
+
+    def noted(state: Any, key: str, message: Message, *rest: Any) -> Change[Any]:
+        steps.append(message.record.id)  # type: ignore[attr-defined]
+        return COUNTING.step(state, key, message, *rest)
+
+    def all_noted(state: Any, key: str, messages: list[Message], *rest: Any) -> Change[Any]:
+        steps.extend(message.record.id for message in messages)  # type: ignore[attr-defined]
+        return all_of(state, key, messages, *rest)
+
+    partition = StagePartition(COUNTING._replace(step=noted, at_once=all_noted), NO_MISSIONS, 100)
+
+    taken(
+        partition,
+        *(counted(n, name="poison" if n % 2 else "seen", location="stitch") for n in range(20)),
+    )
+
+    assert max(map(steps.count, steps)) <= 3
 
 
 def test_slices_go_by_time_and_no_key_is_overtaken():

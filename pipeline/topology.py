@@ -190,8 +190,19 @@ def watch(
     rules: Rules,
 ) -> Change[Watched]:
     """Whether the touchpoint is broken now. `pipeline.stitching.alerts`."""
-    assert isinstance(message.record, Votes)
-    return alerts.observe(state or Watched(key), message.record, rules)
+    return _watch_at_once(state, key, [message], watermark, rules)
+
+
+def _watch_at_once(
+    state: Watched | None,
+    key: str,
+    messages: list[Message],
+    watermark: datetime | None,
+    rules: Rules,
+) -> Change[Watched]:
+    counted = [one.record for one in messages if isinstance(one.record, Votes)]
+    assert len(counted) == len(messages)
+    return alerts.observe(state or Watched(key), counted, rules)
 
 
 def _expire_stitched(
@@ -283,6 +294,7 @@ WATCH: Final = Stage(
     due_at=alerts.due_at,
     encode=_encoder.encode,
     decode=msgspec.msgpack.Decoder(Watched).decode,
+    at_once=_watch_at_once,
 )
 
 STAGES: Final = (IDENTIFY, STITCH, WATCH)

@@ -63,10 +63,21 @@ def stop_signals() -> asyncio.Event:
     return stopped
 
 
-async def until_stopped(stopped: asyncio.Event, failure: Callable[[], Exception | None]) -> None:
-    """Return when told to stop, or once there is a failure that ends the process."""
+async def until_stopped(
+    stopped: asyncio.Event,
+    failure: Callable[[], Exception | None],
+    *,
+    uncollected_max: int = 50_000,
+) -> None:
+    """Return when told to stop, or once there is a failure that ends the process.
+
+    Args:
+        stopped: As `stop_signals` gives it.
+        failure: What ends the process; None while nothing does.
+        uncollected_max: New containers after which Python looks for cycles among them.
+    """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(uncollected_max, 20, 100)
     while not stopped.is_set() and failure() is None:
         with suppress(TimeoutError):
             async with asyncio.timeout(FAILURE_POLL):

@@ -65,6 +65,10 @@ class MemoryStates:
         if due_at is not None and (kept.wakes_at is None or due_at < kept.wakes_at):
             self._wait(key, kept, due_at, ceil(due_at.timestamp()))
 
+    def replace(self, key: str, state: Any) -> None:
+        """Keep another state of a key that has one, due when that one was."""
+        self._kept[key].state = state
+
     def delete(self, key: str) -> None:
         """Forget the state."""
         self._kept.pop(key, None)

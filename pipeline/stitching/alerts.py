@@ -44,22 +44,25 @@ REASONS_MAX: Final = 5
 """Reasons that an alert names (P)."""
 
 
-def observe(state: Watched, votes: Votes, rules: Rules) -> Change[Watched]:
-    """Totals of one partition, series and minute. A repeat changes nothing.
+def observe(state: Watched, counted: Iterable[Votes], rules: Rules) -> Change[Watched]:
+    """Totals, each of one partition, series and minute. A repeat changes nothing.
 
-    Totals of minutes that are no longer kept are left aside.
+    What several of them change is judged once. Totals of minutes that are no longer kept are left
+    aside.
     """
-    minute = minute_of(votes.minute)
-    now = minute if votes.at is None else max(minute, minute_of(votes.at))
-    name = votes.mission or OVERALL
-    series = state.series.get(name)
-    if series is None:
-        series = state.series[name] = watched.begun(minute, rules)
-        series.judged = now
-    state.now = max(now, state.now)
-    if not watched.take(series, minute, votes) and state.now - series.judged < JUDGED_EVERY:
-        return Change(state, [])
-    return Change(state, _judge(state, ((name, series),), rules))
+    changed: dict[str, Series] = {}
+    for votes in counted:
+        minute = minute_of(votes.minute)
+        now = minute if votes.at is None else max(minute, minute_of(votes.at))
+        name = votes.mission or OVERALL
+        series = state.series.get(name)
+        if series is None:
+            series = state.series[name] = watched.begun(minute, rules)
+            series.judged = now
+        state.now = max(now, state.now)
+        if watched.take(series, minute, votes) or state.now - series.judged >= JUDGED_EVERY:
+            changed[name] = series
+    return Change(state, _judge(state, changed.items(), rules) if changed else [])
 
 
 def expire(state: Watched, watermark: datetime, rules: Rules) -> Change[Watched | None]:

@@ -186,7 +186,7 @@ def cost(series: int) -> None:
             at = began + timedelta(minutes=minute)
             heard = Votes(touchpoint="pay-online", mission=None, minute=at, partition=0,
                           votes=votes, broken=broken, customers=broken, at=at)  # fmt: skip
-            state = alerts.observe(state, heard, RULES).state
+            state = alerts.observe(state, [heard], RULES).state
         sizes.append(len(WATCH.encode(state)))
     whole = (time.process_time() - started) * 10_000 / series
     print(f"10,000 series x 1,440 minutes, 300 votes/h: {alone:.0f} CPU s in the detector (60)")

@@ -26,7 +26,7 @@ from pipeline.topology import Stage
 from schemas import codec
 from schemas.controls import Reached
 from schemas.records import Touchpoint
-from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS
+from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS, VOTES
 
 TIME_KEY: Final = b"@time"
 """Key of what partitions tell each other of event time; no customer's begins so."""
@@ -84,6 +84,8 @@ class StagePartition:
         self._telling, self._follows = telling, follows
         self._stage = stage
         self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
+        # Votes are counted or read here: hours of a backlog must not look like one moment.
+        self._timely = self._rules.votes and bool(stage.inward or VOTES in stage.reads)
         self._states = PartitionStates(stage.encode, stage.decode, unpacked_max)
         self._known = Known(Watermark())
         self._committed = msgspec.msgpack.encode(self._known)
@@ -159,7 +161,7 @@ class StagePartition:
     def _batch_at_once(self, topic: str, records: Sequence[Fetched]) -> Batch:
         """All records, key by key: each state is taken once, and says what holds in the end."""
         read = ((self._message_of(topic, one), one.value) for one in records)
-        batch = Slices(read, SPAN if self._stage.inward and self._rules.votes else None)
+        batch = Slices(read, SPAN if self._timely else None)
         for by_key in batch.slices:
             for key, messages in by_key.items():
                 self._step(key, messages, batch.as_they_came)
@@ -280,16 +282,18 @@ class StagePartition:
         """The record as the stage takes it; None for one that had to be sent to another key."""
         value = record.value or b""
         key = (record.key or b"").decode()
-        told = codec.decode_control(value)
-        if told is not None:
-            return Message(topic, key, told)
-        expected = TOPICS[topic].record if topic in TOPICS else Touchpoint
-        if expected is not Touchpoint:
-            return Message(topic, key, codec.decode(value, expected))
-        touchpoint = codec.decode_touchpoint(value)
         if topic != TOUCHPOINTS:
-            version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
-            return Message(topic, key, touchpoint, version=version)
+            told = codec.decode_control(value)
+            if told is not None:
+                return Message(topic, key, told)
+            expected = TOPICS[topic].record if topic in TOPICS else Touchpoint
+            if expected is not Touchpoint:
+                return Message(topic, key, codec.decode(value, expected))
+            version = 0
+            if record.headers:
+                version = next((int(v) for k, v in record.headers if k == VERSION_HEADER), 0)
+            return Message(topic, key, codec.decode_touchpoint(value), version=version)
+        touchpoint = codec.decode_touchpoint(value)
         by_rules, shown = keys.read(touchpoint, self._rules.identity)
         if by_rules != key:
             # The listener does not know the catalogue, which may block what it keyed by: the

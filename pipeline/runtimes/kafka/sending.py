@@ -66,7 +66,9 @@ class Sending:
 
     def take_inward(self) -> dict[str, list[Message]]:
         """What the stage told itself since, by key; it is the caller's from now on."""
-        inward, self._inward = self._inward, {}
+        inward = self._inward
+        if inward:
+            self._inward = {}
         return inward
 
     def mark(self) -> Mark:

@@ -6,12 +6,12 @@ moment. So a slice spans little event time there, and the slices are taken in th
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pipeline.stitching.change import Message
 from schemas.controls import Reached
-from schemas.records import Touchpoint
+from schemas.records import Record, Touchpoint, Votes
 
 SPAN: Final = timedelta(minutes=5)
 """Event time of a slice where votes are counted (P): so long a minute is believed to be incomplete
@@ -44,7 +44,7 @@ class Slices:
         self.told: list[Reached] = []
         by_time: dict[int, Slice] = {0: {}}
         seconds = None if span is None else span.total_seconds()
-        latest: dict[str, int] = {}  # a key's messages must not overtake each other
+        latest: dict[tuple[str, int], int] = {}
         number = 0
         for message, value in messages:
             if message is None:
@@ -56,10 +56,12 @@ class Slices:
             if type(record) is Touchpoint:
                 self.arrived.append(record)
                 self.as_they_came[id(record)] = value or b""
-                if seconds is not None:
-                    number = int(record.occurred_at.timestamp() // seconds)
             if seconds is not None:
-                number = latest[key] = max(number, latest.get(key, number))
+                at, sender = _time_of(record)
+                if at is not None:
+                    number = int(at.timestamp() // seconds)
+                # What one sender sends to a key must not overtake itself.
+                number = latest[key, sender] = max(number, latest.get((key, sender), number))
             by_key = by_time.get(number)
             if by_key is None:
                 by_key = by_time[number] = {}
@@ -69,3 +71,12 @@ class Slices:
             else:
                 waiting.append(message)
         self.slices = [by_time[number] for number in sorted(by_time)]
+
+
+def _time_of(record: Record) -> tuple[datetime | None, int]:
+    """Its event time, None for what has none of its own; and who sent it, as far as it says."""
+    if type(record) is Touchpoint:
+        return record.occurred_at, 0
+    if type(record) is Votes:
+        return record.at or record.minute, record.partition
+    return None, 0

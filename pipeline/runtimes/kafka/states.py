@@ -7,6 +7,7 @@ millions of states.
 import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from pipeline.runtimes.memory import MemoryStates
@@ -93,13 +94,14 @@ class PartitionStates:
         """The changes are durable: memory follows."""
         for key, packed in changes:
             if packed is not None:
-                self._packed.put(key, packed, self._changed.pop(key))
+                self._packed.replace(key, packed)
+                del self._changed[key]
         for key in self._changed:  # forgotten
             self._packed.delete(key)
         self._changed.clear()
         excess = len(self._unpacked) - self._unpacked_max
         if excess > 0:
-            for key in list(self._unpacked)[:excess]:  # those longest not changed go first
+            for key in list(islice(self._unpacked, excess)):  # those longest not changed go first
                 del self._unpacked[key]
 
     def rollback(self) -> None:

@@ -35,7 +35,7 @@ class Watching:
     def hear(self, *heard: Votes) -> "Watching":
         """Totals arrive."""
         for one in heard:
-            change = alerts.observe(self.state, one, LEARNT)
+            change = alerts.observe(self.state, [one], LEARNT)
             self._keep(change.results)
         return self
 

@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 
-from pipeline.stitching.attribution import choose
+from pipeline.stitching.attribution import choose, completes
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import Carried
-from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED, UNDONE
+from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
 from pipeline.stitching.verdicts import LEAKED_TO_CALL, STEP_NOT_REACHED
 from schemas.controls import Interaction
 from schemas.records import Reason
@@ -76,8 +76,6 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
     FRUSTRATED: {},
     ABANDONED: {Move.ANSWER: FRUSTRATED},  # asked afterwards, the customer says that it was bad
 }
-
-ENDED: Final = frozenset({COMPLETED, FRUSTRATED, ABANDONED})
 
 CONTACTED_AGAIN: Final = "contacted_again"
 """The reason of an outcome that looked completed until the customer came again."""
@@ -145,7 +143,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     @property
     def ended(self) -> bool:
         """Whether nothing more belongs to it but what is said of it."""
-        return self.stand in ENDED
+        return self.stand is not OPEN and self.stand is not MARRED
 
 
 def move(journey: OpenJourney, made: Move) -> None:
@@ -177,13 +175,13 @@ def attribute(
     By which rules, `attribution.choose` says.
     """
     going = [journeys[serial] for serial in walked]
-    choice = choose(going, one, named, about, missions)
-    if choice.begins is None:
-        return choice.journey
+    mine, begins, _ = choose(going, one, named, about, missions)
+    if begins is None:
+        return mine
     journey = OpenJourney(
         serial=len(journeys),
-        id=journey_of(choice.begins, one),
-        mission=choice.begins,
+        id=journey_of(begins, one),
+        mission=begins,
         opener=one.id,
         started=one.at,
         last=one.at,
@@ -241,7 +239,7 @@ def _adopt(journey: OpenJourney, one: Interaction, stamp: int) -> None:
 def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
     """Move the journey by a judged interaction of its own; tells whether it ended it."""
     move(journey, Move.BREAK if one.verdict == "broken" else Move.STEP)
-    if one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals):
+    if completes(one, mission):
         move(journey, Move.GOAL)
     elif one.touchpoint in mission.frustrates:
         move(journey, Move.QUIT)

@@ -2,16 +2,20 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from pipeline.topology import STAGES
 from tests.brokers.broker import Broker
 from tests.faults.kafka.cluster import (
+    PARTITIONS,
     SESSION_TIMEOUT,
     Cluster,
     Found,
     Traffic,
+    closing,
     expected,
     outcome,
     traffic_of,
@@ -78,7 +82,17 @@ def survived(
     assert found.doubled == []
     assert found.gaps == []
     assert found.dead_letters == 0
+    assert_accounted_for(found.ledger, len(touchpoints) + len(closing(touchpoints)))
+    read = {topic for stage in STAGES for topic in stage.reads}
+    assert cluster.lagging() == {(topic, number) for topic in read for number in range(PARTITIONS)}
     return found
+
+
+def assert_accounted_for(ledger: Counter[str], count: int) -> None:
+    """The sum over all workers, though partitions went from one to another and back."""
+    assert ledger["unaccounted"] == ledger["in_flight"] == 0
+    assert ledger["accepted"] == count
+    assert ledger["result"] + ledger["repeated"] + ledger["identity_only"] == count
 
 
 def test_whoever_dies_or_pauses_nothing_is_missing_doubled_or_stale(cluster: Cluster) -> None:

@@ -15,7 +15,8 @@ from pipeline.runtimes.memory import MemoryStates
 from pipeline.stitching.change import Message
 from pipeline.stitching.inventory import Entry, Inventory, Sign
 from pipeline.stitching.missions import Mission, Missions, Objectives, Phase
-from pipeline.stitching.rules import Rules
+from pipeline.stitching.norms import Norms, StepNorm
+from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.topology import STAGES
 from schemas.records import JourneyOutcome, Rating, Session, Touchpoint, Verdict
 from tests.oracle.contents import Contents, Judged, Sat, Went, reasons_of
@@ -25,7 +26,13 @@ MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
 INVENTORY = Inventory(
     (
         Entry(id="view-bill", name="looking at a bill", channel="web", signs=(Sign(name="bill*"),)),
-        Entry(id="pay-online", name="paying", channel="web", moment_of_truth=True),
+        Entry(
+            id="pay-online",
+            name="paying",
+            channel="web",
+            moment_of_truth=True,
+            expects_success=True,
+        ),
         Entry(id="paid", name="a receipt", channel="web", signs=(Sign(location="/paid"),)),
         Entry(id="pay-in-app", name="paying in the app", channel="app", moment_of_truth=True),
         Entry(id="paid-in-app", name="a receipt in the app", channel="app", brand_moment=True),
@@ -76,6 +83,18 @@ READ_UP = Mission(
 RULES = Rules(
     inventory=INVENTORY,
     missions=Missions((PAY_BILL, GET_HELP, READ_UP)),
+    mission_verdicts={
+        "read-up": VerdictRules(csat_excellent_min=4, came_back=timedelta(minutes=90)),
+    },
+    norms=Norms(
+        steps={
+            ("pay-online", "pay-bill"): StepNorm(time_best=5.0, effort_best=6.0),
+            ("paid", "pay-bill"): StepNorm(time_best=5.0, effort_best=6.0),
+            ("paid-in-app", "pay-bill"): StepNorm(time_best=5.0, effort_best=6.0),
+            ("main-menu", "get-help"): StepNorm(time_best=300.0, effort_best=5.0),
+        },
+        nodes={"main": 600.0},
+    ),
     test_sources=frozenset({"test-robot"}),
     segment_property="plan",
 )

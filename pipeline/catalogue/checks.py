@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from pipeline.catalogue import examples
+from pipeline.catalogue import examples, norms
 from pipeline.catalogue.documents import Document, Text
 from pipeline.catalogue.durations import duration_of, written
 from pipeline.catalogue.suggestions import closest
@@ -23,6 +23,7 @@ class Written(NamedTuple):
     inventory: Document | None
     missions: Sequence[Document]
     rules: Document | None
+    norms: Document | None = None
 
 
 def problems(files: Written) -> list[Problem]:
@@ -44,6 +45,8 @@ def problems(files: Written) -> list[Problem]:
         found += _contradictions(document)
         found += _impatience(document, gap)
         found += examples.problems(document, channels)
+    if files.norms is not None:
+        found += norms.problems(files.norms, _steps_by_mission(files.missions))
     return found
 
 
@@ -91,6 +94,14 @@ def _claimed_twice(missions: Sequence[Document]) -> Iterator[Problem]:
 
 def _steps(document: Document) -> list[Text]:
     return list(document.texts("phase", "*", "steps", "*"))
+
+
+def _steps_by_mission(missions: Sequence[Document]) -> dict[str, frozenset[str]]:
+    return {
+        name.text: frozenset(step.text for step in _steps(document))
+        for document in missions
+        for name in document.texts("name")
+    }
 
 
 def _references(document: Document, channels: dict[str, str] | None) -> Iterator[Problem]:

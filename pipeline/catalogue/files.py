@@ -3,6 +3,7 @@
     inventory.toml      required
     missions/*.toml     one mission a file; none is fine
     rules.toml          optional: without it the defaults hold
+    norms.toml          optional: without it no rule fires that needs to know what is usual
 
 Everything that is wrong is found in one go. Which keys there are is said in `tables`, what must
 agree between files in `checks`.
@@ -18,6 +19,7 @@ from pipeline.catalogue import checks
 from pipeline.catalogue.checks import Written
 from pipeline.catalogue.documents import Document, M, read
 from pipeline.catalogue.examples import Example, examples_of
+from pipeline.catalogue.norms import NormsFile
 from pipeline.catalogue.tables import InventoryFile, MissionFile, RulesFile
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.missions import Missions
@@ -34,9 +36,12 @@ def load(directory: Path) -> Rules:
         CatalogueInvalid: It cannot be used; holds every problem that was found, also those of
             its examples. Whether the examples turn out as they say is not tried here.
     """
-    inventory, missions, rules = _read(directory)
+    inventory, missions, rules, norms = _read(directory)
     complete = rules.rules(
-        inventory.inventory(), Missions(tuple(file.mission() for _, file in missions))
+        inventory.inventory(),
+        Missions(tuple(file.mission() for _, file in missions)),
+        {file.name: file.verdicts.model_dump(exclude_none=True) for _, file in missions},
+        norms.norms(),
     )
     return msgspec.structs.replace(complete, fingerprint=fingerprint_of(complete))
 
@@ -47,7 +52,7 @@ def examples(directory: Path) -> list[Example]:
     Raises:
         CatalogueInvalid: As `load`.
     """
-    _, missions, _ = _read(directory)
+    _, missions, _, _ = _read(directory)
     return [example for document, file in missions for example in examples_of(document, file)]
 
 
@@ -63,6 +68,12 @@ def fingerprint_of(rules: Rules) -> str:
     parts["inventory"] = list(rules.inventory.entries.values())
     parts["missions"] = list(rules.missions.all.values())
     parts["source_sessions"] = sorted(rules.source_sessions.items(), key=lambda one: one[0])
+    norms = rules.norms
+    parts["norms"] = (
+        sorted(norms.steps.items(), key=lambda one: one[0]),
+        norms.nodes,
+        norms.measuring,
+    )
     parts["classes"] = list(rules.identity.classes.items())
     written = msgspec.json.encode(parts, order="deterministic")
     return sha256(written).hexdigest()[:FINGERPRINT_LENGTH]
@@ -70,7 +81,7 @@ def fingerprint_of(rules: Rules) -> str:
 
 def _read(
     directory: Path,
-) -> tuple[InventoryFile, list[tuple[Document, MissionFile]], RulesFile]:
+) -> tuple[InventoryFile, list[tuple[Document, MissionFile]], RulesFile, NormsFile]:
     found = _Found()
     if not directory.is_dir():
         message = "expected a directory with an inventory.toml; found none"
@@ -81,17 +92,19 @@ def _read(
         found.problems.append(Problem(file=str(inventory_toml), line=None, message=message))
     inventory = found.document(inventory_toml)
     rules = found.document(rules_toml)
+    norms = found.document(directory / "norms.toml")
     missions = [found.document(path) for path in sorted((directory / "missions").glob("*.toml"))]
     read_missions = [document for document in missions if document is not None]
 
     inventory_file = found.valid(inventory, InventoryFile)
     mission_files = [(document, found.valid(document, MissionFile)) for document in read_missions]
     rules_file = RulesFile() if rules is None else found.valid(rules, RulesFile)
-    found.problems += checks.problems(Written(inventory, read_missions, rules))
-    if found.problems or inventory_file is None or rules_file is None:
+    norms_file = NormsFile() if norms is None else found.valid(norms, NormsFile)
+    found.problems += checks.problems(Written(inventory, read_missions, rules, norms))
+    if found.problems or inventory_file is None or rules_file is None or norms_file is None:
         raise CatalogueInvalid(found.problems)
     valid = [(document, file) for document, file in mission_files if file is not None]
-    return inventory_file, valid, rules_file
+    return inventory_file, valid, rules_file, norms_file
 
 
 class _Found:

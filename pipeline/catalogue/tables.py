@@ -8,7 +8,7 @@ the same as prose.
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from pydantic import (
@@ -16,14 +16,19 @@ from pydantic import (
     BeforeValidator,
     Field,
     WithJsonSchema,
-    create_model,
     model_validator,
 )
 
 from pipeline.catalogue.documents import Table
 from pipeline.catalogue.durations import PATTERN, Duration, DurationOrZero, duration_of
+from pipeline.catalogue.thresholds import (
+    AlertsTable,
+    MissionVerdictsTable,
+    VerdictsTable,
+)
 from pipeline.stitching.inventory import OTHER, Entry, Inventory, Sign
 from pipeline.stitching.missions import Mission, Missions, Objectives, Phase
+from pipeline.stitching.norms import Norms
 from pipeline.stitching.rules import (
     SESSION_RULES,
     AlertRules,
@@ -123,6 +128,7 @@ class TouchpointTable(Table):
     owner: str = ""
     moment_of_truth: bool = False
     brand_moment: bool = False
+    expects_success: bool = False
     recognise: list[SignTable] = Field(default_factory=list)
 
     def entry(self) -> Entry:
@@ -135,6 +141,7 @@ class TouchpointTable(Table):
             signs=tuple(Sign(**sign.model_dump()) for sign in self.recognise),
             moment_of_truth=self.moment_of_truth,
             brand_moment=self.brand_moment,
+            expects_success=self.expects_success,
         )
 
 
@@ -193,6 +200,7 @@ class MissionFile(Table):
     planned_changes: list[PlannedChange] = Field(default_factory=list)
     objectives: ObjectivesTable = ObjectivesTable()
     effort_divisor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3.0
+    verdicts: MissionVerdictsTable = MissionVerdictsTable()
     phase: list[PhaseTable] = Field(default_factory=list)
     example: list[ExampleTable] = Field(default_factory=list)
 
@@ -314,46 +322,6 @@ class SegmentsTable(Table):
     property: Filled | None = None
 
 
-_KINDS: Final[dict[Any, Any]] = {
-    int: Count,
-    float: Annotated[float, Field(ge=0, allow_inf_nan=False)],
-    timedelta: DurationOrZero,
-}
-
-
-def _keys_of(rules: Any, **narrower: Any) -> dict[str, Any]:
-    """The fields of some rules, each optional, as those of a table; some have narrower ranges."""
-    kinds = {
-        field.name: narrower.get(field.name, _KINDS.get(field.type, field.type))
-        for field in msgspec.structs.fields(rules)
-    }
-    return {name: (kind | None, None) for name, kind in kinds.items()}
-
-
-_Share = Annotated[float, Field(gt=0, lt=1)]
-
-# `[verdicts]` and `[alerts]` have the fields of their rules, each optional: a threshold that the
-# core learns can be set here at once.
-if TYPE_CHECKING:
-    VerdictsTable = Table
-    AlertsTable = Table
-else:
-    VerdictsTable = create_model("VerdictsTable", __base__=Table, **_keys_of(VerdictRules))
-    AlertsTable = create_model(
-        "AlertsTable",
-        __base__=Table,
-        **_keys_of(
-            AlertRules,
-            false_alarms_a_day=Annotated[float, Field(gt=0, allow_inf_nan=False)],
-            usual_share=_Share,
-            usual_share_min=_Share,
-            page_share=_Share,
-            open=Duration,
-            kept=Duration,
-        ),
-    )
-
-
 class RulesFile(Table):
     """`rules.toml`."""
 
@@ -365,12 +333,14 @@ class RulesFile(Table):
     sources: SourcesTable = SourcesTable()
     segments: SegmentsTable = SegmentsTable()
 
-    def rules(self, inventory: Inventory, missions: Missions) -> Rules:
-        """The rules of the core, with inventory and missions."""
+    def rules(
+        self, inventory: Inventory, missions: Missions, own: dict[str, dict[str, Any]], norms: Norms
+    ) -> Rules:
+        """The rules of the core, with inventory, missions, each mission's own thresholds, norms."""
         given = self.revisions.model_dump(exclude_none=True)
         if "window" in given:
             given["revision_window"] = given.pop("window")
-        verdicts = self.verdicts.model_dump(exclude_none=True)
+        verdicts = VerdictRules(**self.verdicts.model_dump(exclude_none=True))
         alerts = self.alerts.model_dump(exclude_none=True)
         return Rules(
             inventory=inventory,
@@ -378,7 +348,13 @@ class RulesFile(Table):
             sessions=self.sessions.by_channel(),
             source_sessions=self.sessions.by_source(),
             identity=self.identity.rules(),
-            verdicts=VerdictRules(**verdicts),
+            verdicts=verdicts,
+            mission_verdicts={
+                name: msgspec.structs.replace(verdicts, **thresholds)
+                for name, thresholds in own.items()
+                if thresholds
+            },
+            norms=norms,
             alerts=AlertRules(**alerts),
             test_sources=frozenset(self.sources.test),
             segment_property=self.segments.property,

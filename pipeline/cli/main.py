@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "backtest": "what another catalogue would change, tried on a log",
     "tail": "follow a topic",
     "topics": "create, show, check the topics against the catalogue",
+    "norms": "measure on a log how long steps and menus usually take",
     "check": "missions and inventory: errors with file, line and a suggestion",
 }
 """Every command with its summary; each is a module of this package, loaded only when asked for."""

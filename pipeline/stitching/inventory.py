@@ -42,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         signs: The ways to recognise it; any one suffices.
         moment_of_truth: Here customer or company decides whether to go on.
         brand_moment: Here a positive surprise binds most.
+        expects_success: Here even a refusal, `http_4xx`, is a failure: a login, a checkout.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     signs: tuple[Sign, ...] = ()
     moment_of_truth: bool = False
     brand_moment: bool = False
+    expects_success: bool = False
 
 
 class Inventory:
@@ -60,6 +62,7 @@ class Inventory:
         self.entries: Final = {entry.id: entry for entry in entries}
         self.moments_of_truth: Final = frozenset(e.id for e in entries if e.moment_of_truth)
         self.brand_moments: Final = frozenset(e.id for e in entries if e.brand_moment)
+        self.expecting_success: Final = frozenset(e.id for e in entries if e.expects_success)
         self._signs: Final[dict[str, list[tuple[str, tuple[re.Pattern[str] | None, ...]]]]] = {}
         for entry in entries:
             compiled = self._signs.setdefault(entry.channel, [])

@@ -1,8 +1,7 @@
 """Journeys: one customer's path to one mission, over all channels, and how it ends.
 
 Which mission a touchpoint belongs to, the moves a journey can make, and the verdicts that only
-its course can give: the contact that made the customer ring up, the sign of trouble after which
-nothing more was reached. Event time only.
+its course can give: the sign of trouble after which nothing more was reached. Event time only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +14,10 @@ import msgspec
 from pipeline.stitching.attribution import choose, completes
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
-from pipeline.stitching.rules import Rules
+from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import Carried
 from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
-from pipeline.stitching.verdicts import LEAKED_TO_CALL, STEP_NOT_REACHED
+from pipeline.stitching.verdicts import STEP_NOT_REACHED, weigh
 from schemas.controls import Interaction
 from schemas.records import Reason
 
@@ -91,7 +90,7 @@ REASONS: Final[Mapping[tuple[Move, Stand], str]] = {
 }
 """The deciding rule that an outcome names."""
 
-_SELF_SERVICE: Final = frozenset({"web", "app", "chatbot"})
+SELF_SERVICE: Final = frozenset({"web", "app", "chatbot"})
 LIVE: Final = frozenset({"ivr", "agent"})
 
 
@@ -254,12 +253,12 @@ def hear(journey: OpenJourney, one: Interaction) -> None:
         journey.asked = one.rating[1]
 
 
-def answered_badly(reasons: Iterable[Reason], rules: Rules) -> bool:
+def answered_badly(reasons: Iterable[Reason], limits: VerdictRules) -> bool:
     """Whether an answer in the broken band is among the reasons of a verdict."""
     for reason in reasons:
         asked, _, scale = reason.rule.partition("_")
         if asked == "answered" and isinstance(reason.value, int | float):
-            return bool(reason.value <= getattr(rules.verdicts, f"{scale}_broken_max"))
+            return bool(reason.value <= getattr(limits, f"{scale}_broken_max"))
     return False
 
 
@@ -273,7 +272,8 @@ def way_out(journey: OpenJourney, tail: Iterable[Interaction], rules: Rules) -> 
     if journey.stand is not MARRED:
         return Move.SILENCE
     broken = [o for o in tail if o.journey == journey.serial and o.verdict == "broken"]
-    if any(answered_badly(one.reasons, rules) for one in broken):
+    limits = rules.verdicts_of(journey.mission)
+    if any(answered_badly(one.reasons, limits) for one in broken):
         return Move.ANSWER
     planned = rules.missions.all[journey.mission].planned_changes
     for one in reversed(broken):
@@ -301,48 +301,32 @@ def come_again(
     return None
 
 
-def blame_leak(
-    journey: OpenJourney, tail: Sequence[Interaction], one: Interaction, rules: Rules
-) -> tuple[Interaction, tuple[Reason, ...]] | None:
-    """The interaction that made the customer ring up, to be broken; None where none is to blame.
-
-    Its reasons come with it: what breaks it by itself goes first, so the call where nothing else
-    had broken it.
-
-    `one` is a call or a talk to an agent. To blame is the contact before it, for the same mission:
-    within 30 min it is broken; within 24 h if it showed a soft sign. A change of channel that the
-    mission plans, and a hand-off by the bot itself, blame nobody.
-    """
-    before = next((o for o in reversed(tail) if o.journey == journey.serial and o is not one), None)
-    if before is None or before.channel not in _SELF_SERVICE or "handoff" in before.signals:
-        return None
-    planned = rules.missions.all[journey.mission].planned_changes
-    if (before.channel, one.channel) in planned or before.verdict is None:
-        return None
-    since = one.at - before.at
-    trouble = before.reasons and before.verdict != "excellent"
-    limit = rules.verdicts.leak_normal if trouble else rules.verdicts.leak_strong
-    if since > limit or any(reason.rule == LEAKED_TO_CALL for reason in before.reasons):
-        return None
-    leaked = Reason(rule=LEAKED_TO_CALL, value=since.total_seconds())
-    if before.verdict == "broken":
-        return before, (*before.reasons, leaked)
-    return before, (leaked, *before.reasons)
-
-
 def blame_unreached(
-    journey: OpenJourney, tail: Iterable[Interaction]
-) -> list[tuple[Interaction, tuple[Reason, ...]]]:
-    """What showed a soft sign and had no progress after it, to be broken, each with its reasons.
+    journey: OpenJourney, tail: Iterable[Interaction], rules: Rules
+) -> list[tuple[Interaction, Reason]]:
+    """What showed a soft sign and had no progress after it, each with the reason to add.
 
-    For a journey about to end without its goal. Runs back from its end to the last progress.
+    For a journey about to end without its goal. Runs back from its end to the last progress. An
+    answer of the customer weighs more than this.
     """
     blamed = []
+    why = Reason(rule=STEP_NOT_REACHED, value=_next_step(journey, rules.missions))
+    limits = rules.verdicts_of(journey.mission)
     for one in reversed(list(tail)):
         if one.journey != journey.serial:
             continue
         if one.verdict == "functional" and one.reasons:
-            blamed.append((one, (*one.reasons, Reason(rule=STEP_NOT_REACHED))))
+            on_path = one.touchpoint in rules.missions.expects[journey.mission]
+            if weigh((*one.reasons, why), on_path=on_path, limits=limits) == "broken":
+                blamed.append((one, why))
         if one.progress:
             break
     return blamed
+
+
+def _next_step(journey: OpenJourney, missions: Missions) -> str:
+    """The step after the farthest that was reached; what completes it, where none is left."""
+    for step, (number, _) in missions.places[journey.mission].items():
+        if number == journey.place + 1:
+            return step
+    return missions.all[journey.mission].completes[0]

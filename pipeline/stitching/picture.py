@@ -5,16 +5,17 @@ have its consequences. `fold` is nothing but these two over a sorted set, which 
 path and a fold from the start always agree.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from pipeline.stitching import attribution, journeys, sessions, verdicts
+from pipeline.stitching import attribution, journeys, leakage, outcomes, sessions, verdicts
 from pipeline.stitching.journeys import Move, OpenJourney
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
+from pipeline.stitching.verdicts import Pace
 from schemas.controls import Interaction
 from schemas.records import Judgement, Reason
 
@@ -114,41 +115,57 @@ def step(
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
     journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
     progressed = journey is not None and journey.place >= 0
+    pace: Pace | None = None
     if journey is not None:
+        first, last = not journey.count, journey.last
         if journey.ended:
             journeys.hear(journey, one)
         else:
             journeys.walk(journey, one, missions)
             if journey.count == 1:
                 _come_again(picture, journey, missions, touched)
+        if one.progress and not first and (rules.norms.steps or rules.norms.measuring):
+            effort = outcomes.effort_of(journey, missions.all[journey.mission])
+            pace = Pace((one.at - last).total_seconds(), effort, journey.mission)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
     crowded = session.count > rules.verdicts.machine_touchpoints
     if crowded and not session.machine and sessions.is_machine(session, tail, rules):
-        _unjudge(session, picture, tail, touched)
+        _unjudge(session, picture, tail, rules, touched)
         session.machine = True
+    limits = rules.verdicts if journey is None else rules.verdicts_of(journey.mission)
     one.verdict, one.reasons = verdicts.judge(
-        one, session, on_path=on_path, progressed=progressed, rules=rules
+        one,
+        session,
+        on_path=on_path,
+        progressed=progressed,
+        pace=pace,
+        rules=rules,
+        limits=limits,
     )
     touched.interactions.append(one)
     touched.former[one.id] = None
+    said: Judged = (one.verdict, one.reasons)
+    if one.channel == "survey" and one.verdict is not None:
+        _answer_for(one, picture, tail, rules, touched)
     if journey is not None and journey.ended:
-        _said_afterwards(journey, one, rules, touched)
+        _said_afterwards(journey, one, said, rules, touched)
     elif journey is not None:
-        if one.channel in journeys.LIVE:
-            blamed = journeys.blame_leak(journey, tail, one, rules)
+        if one.verdict is not None and leakage.begins(one, tail):
+            blamed = leakage.blame(one, tail, picture.sessions, picture.journeys, rules)
             if blamed is not None:
-                _break((blamed,), picture, touched)
-                journeys.move(journey, Move.BREAK)
+                session.blamed = (*session.blamed, blamed[0].id)
+                _add(blamed, picture, rules, touched)
         if journeys.conclude(journey, one, missions.all[journey.mission]):
             if journey.stand is journeys.FRUSTRATED:
-                _break(journeys.blame_unreached(journey, tail), picture, touched)
+                for unreached in journeys.blame_unreached(journey, tail, rules):
+                    _add(unreached, picture, rules, touched)
             picture.walked.remove(journey.serial)
             touched.journeys.append(journey)
     if session.ended:
         session.closed = True
         picture.open.remove(session.serial)
         if _is_short_call(session, rules):
-            _unjudge(session, picture, tail, touched)
+            _unjudge(session, picture, tail, rules, touched)
         fresh = True
     if fresh:
         touched.sessions.append(session)
@@ -171,10 +188,8 @@ def pass_time(
     for serial in tuple(picture.walked):
         journey = picture.journeys[serial]
         if until - journey.last > rules.missions.all[journey.mission].patience:
-            blamed = journeys.blame_unreached(journey, tail)
-            if blamed:
-                _break(blamed, picture, touched)
-                journeys.move(journey, Move.BREAK)
+            for blamed in journeys.blame_unreached(journey, tail, rules):
+                _add(blamed, picture, rules, touched)
             journeys.move(journey, journeys.way_out(journey, tail, rules))
             picture.walked.remove(serial)
             touched.journeys.append(journey)
@@ -195,13 +210,17 @@ def _asked_about(
 
 
 def _said_afterwards(
-    journey: OpenJourney, one: Interaction, rules: Rules, touched: Touched
+    journey: OpenJourney, one: Interaction, said: Judged, rules: Rules, touched: Touched
 ) -> None:
-    """An answer about a journey that has ended: who left and says it was bad, was frustrated."""
-    bad = one.verdict == "broken" and journeys.answered_badly(one.reasons, rules)
+    """An answer about a journey that has ended: who left and says it was bad, was frustrated.
+
+    `said` is what was judged of the answer by itself, before it went to what it asks about.
+    """
+    limits = rules.verdicts_of(journey.mission)
+    bad = said[0] == "broken" and journeys.answered_badly(said[1], limits)
     if bad and Move.ANSWER in journeys.MOVES[journey.stand]:
         journeys.move(journey, Move.ANSWER)
-    if one.verdict is not None or one.rating is not None:
+    if said[0] is not None or one.rating is not None:
         touched.journeys.append(journey)
 
 
@@ -215,12 +234,57 @@ def _come_again(
         touched.journeys.append(unsolved)
 
 
-def _break(
-    blamed: Iterable[tuple[Interaction, tuple[Reason, ...]]], picture: Picture, touched: Touched
+def _answer_for(
+    answer: Interaction,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    rules: Rules,
+    touched: Touched,
 ) -> None:
-    """Each is broken now, for these reasons."""
-    for one, reasons in blamed:
-        _revise(one, "broken", reasons, picture, touched)
+    """What a survey says is said of the interaction it asks about, where there is one.
+
+    That is the last of its session, or else of its journey, that was judged (P).
+    """
+    for of in ("session", "journey"):
+        serial = getattr(answer, of)
+        if serial < 0:
+            continue
+        for one in reversed(tail):
+            if getattr(one, of) == serial and one.channel != "survey" and one.verdict is not None:
+                reasons = (*one.reasons, *answer.reasons)
+                answer.verdict, answer.reasons = None, ()
+                marred = one.verdict == "broken"
+                _settle(one, reasons, picture, rules, touched)
+                if marred and one.verdict != "broken":
+                    _pardon({one.journey}, picture, tail)
+                return
+
+
+def _add(
+    blamed: tuple[Interaction, Reason], picture: Picture, rules: Rules, touched: Touched
+) -> None:
+    one, reason = blamed
+    _settle(one, (*one.reasons, reason), picture, rules, touched)
+
+
+def _settle(
+    one: Interaction,
+    reasons: tuple[Reason, ...],
+    picture: Picture,
+    rules: Rules,
+    touched: Touched,
+) -> None:
+    """Its reasons have changed: say what they weigh, and mar a journey that has not ended."""
+    journey = picture.journeys[one.journey] if one.journey >= 0 else None
+    mission = None if journey is None else journey.mission
+    verdict, reasons = verdicts.settle(
+        reasons,
+        on_path=mission is not None and one.touchpoint in rules.missions.expects[mission],
+        limits=rules.verdicts_of(mission),
+    )
+    _revise(one, verdict, reasons, picture, touched)
+    if verdict == "broken" and journey is not None and not journey.ended:
+        journeys.move(journey, Move.BREAK)
 
 
 def _revise(
@@ -241,14 +305,29 @@ def _revise(
 
 
 def _unjudge(
-    session: OpenSession, picture: Picture, tail: Sequence[Interaction], touched: Touched
+    session: OpenSession,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    rules: Rules,
+    touched: Touched,
 ) -> None:
-    """Take back the verdicts of a session that was no customer's."""
-    blamed = [one for one in tail if one.session == session.serial and one.verdict is not None]
-    for one in blamed:
+    """Take back the verdicts of a session that was no customer's, and whom it blamed."""
+    changed = [one for one in tail if one.session == session.serial and one.verdict is not None]
+    for one in changed:
         _revise(one, None, (), picture, touched)
+    if session.blamed:
+        blamed = [one for one in tail if one.id in session.blamed and one.verdict is not None]
+        for one in blamed:
+            _settle(one, verdicts.without_blame(one.reasons), picture, rules, touched)
+        changed += blamed
+        session.blamed = ()
+    _pardon({one.journey for one in changed}, picture, tail)
+
+
+def _pardon(serials: set[int], picture: Picture, tail: Sequence[Interaction]) -> None:
+    """Of journeys where something was broken and no longer is, those where nothing else is."""
     broken = {one.journey for one in tail if one.verdict == "broken"}
-    for serial in {one.journey for one in blamed} - broken - {-1}:
+    for serial in serials - broken - {-1}:
         if not picture.journeys[serial].ended:
             journeys.move(picture.journeys[serial], Move.PARDON)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.stitching.inventory import Inventory
 from pipeline.stitching.missions import Missions
+from pipeline.stitching.norms import Norms
 from schemas.identifiers import CLASSES, IdentifierClass
 
 
@@ -105,7 +106,14 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
             Source for NPS: detractors to 6, promoters from 9 (Microsoft Dynamics).
         leak_strong: A call so soon after another channel, for the same mission, breaks the contact
             before it, whatever that one reached.
-        leak_normal: The same, where that contact already showed a soft sign of trouble.
+        leak_normal: The same, as a soft sign of trouble: with another one it breaks.
+        call_continues: A call so soon after another continues it. Source: a quarter of those who
+            call again do so within 10 min (Talkdesk).
+        called_again: A call so soon after another, without a new step: that one did not help.
+            Source: the longer of the usual windows of first contact resolution (callcentrehelper).
+        came_back: The same channel so soon again, without a new step: a soft sign.
+        ivr_time_times: A menu reached later in a call than so many times the 95th percentile …
+        ivr_time_min: … and no sooner than this is too long.
     """
 
     fallbacks_max: int = 3
@@ -127,6 +135,11 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
     csat_excellent_min: float = 5
     leak_strong: timedelta = timedelta(minutes=30)
     leak_normal: timedelta = timedelta(hours=24)
+    call_continues: timedelta = timedelta(minutes=10)
+    called_again: timedelta = timedelta(days=7)
+    came_back: timedelta = timedelta(hours=24)
+    ivr_time_times: float = 2.0
+    ivr_time_min: timedelta = timedelta(seconds=120)
 
 
 class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +183,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sessions: By channel; `source_sessions` by source and channel goes before it.
+        mission_verdicts: By mission, where its own thresholds differ from `verdicts`.
+        norms: How long steps and menus usually take.
         revision_window: How far behind the watermark a late touchpoint still corrects results:
             24 h (P); a journey's own window is longer by its mission's patience, back to its start.
         out_of_order: Disorder that is absorbed without a revision (P).
@@ -189,6 +204,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     source_sessions: dict[tuple[str, str], SessionRule] = {}
     identity: IdentityRules = msgspec.field(default_factory=IdentityRules)
     verdicts: VerdictRules = VerdictRules()
+    mission_verdicts: dict[str, VerdictRules] = {}
+    norms: Norms = Norms()
     alerts: AlertRules = AlertRules()
     revision_window: timedelta = timedelta(hours=24)
     out_of_order: timedelta = timedelta(minutes=2)
@@ -198,3 +215,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     votes: bool = True
     segment_property: str | None = None
     fingerprint: str = ""
+
+    def verdicts_of(self, mission: str | None) -> VerdictRules:
+        """The thresholds that hold for a mission, or for what serves none."""
+        if mission is None:
+            return self.verdicts
+        return self.mission_verdicts.get(mission, self.verdicts)

@@ -1,14 +1,15 @@
 """Sealing: what can no longer change is let go of, so that the state stays bounded.
 
 A touchpoint inside the revision window may still join a session up to its gap, and a journey up
-to its patience, before the window; so interactions are kept that much longer.
+to its patience, before the window; so interactions are kept that much longer. Those of a journey
+that came to nothing are kept until no later contact can blame them.
 """
 
 from datetime import datetime, timedelta
 
 import msgspec
 
-from pipeline.stitching import outcomes, revisions
+from pipeline.stitching import leakage, outcomes, revisions
 from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.kept import SEAL_FROM, CustomerState
 from pipeline.stitching.picture import Picture, fold, looked_back
@@ -49,13 +50,19 @@ def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
     return journey.last + rules.missions.memory_of(journey.mission) + rules.revision_window
 
 
+def _journey_kept_until(journey: OpenJourney, rules: Rules) -> datetime:
+    """Until when it can change: also by a contact that blames what it came to nothing with."""
+    blamable = leakage.blamable_until(journey, rules) + rules.revision_window
+    return max(_journey_settled_at(journey, rules), blamable)
+
+
 def settled_at(picture: Picture, rules: Rules) -> datetime:
     """When nothing of a quiet customer can change any more."""
     at = _session_settled_at(picture.sessions[0], rules)
     for session in picture.sessions[1:]:
         at = max(at, _session_settled_at(session, rules))
     for journey in picture.journeys:
-        at = max(at, _journey_settled_at(journey, rules))
+        at = max(at, _journey_kept_until(journey, rules))
     return at + timedelta(microseconds=1)
 
 
@@ -79,7 +86,7 @@ def seal(state: CustomerState, rules: Rules) -> None:
                 cut = session.started
         for journey in picture.journeys:
             spans.append((journey.started, journey.last))
-            if journey.started < cut and until <= _journey_settled_at(journey, rules):
+            if journey.started < cut and until <= _journey_kept_until(journey, rules):
                 cut = journey.started
         for started, last in sorted(spans, key=lambda span: span[1], reverse=True):
             if started < cut <= last:

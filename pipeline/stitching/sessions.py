@@ -44,6 +44,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         honoured: Whether its id alone keeps it together, whatever the silence.
         carried: Path and verdicts of members that are no longer kept.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
+        blamed: Ids of the interactions that a contact of this session blamed.
     """
 
     serial: int
@@ -64,6 +65,11 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     machine: bool = False
     counts: dict[str, int] | None = None
     carried: Carried | None = None
+    blamed: tuple[str, ...] = ()
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether what comes at that time, without an honoured id, no longer belongs to it."""
+        return self.ended or at - self.last > self.gap
 
 
 def rule_of(channel: str, source: str, rules: Rules) -> SessionRule:

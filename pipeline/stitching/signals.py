@@ -10,6 +10,13 @@ HARD_ON_STEP: Final = frozenset({"http_5xx", "timeout", "crash", "not_responding
 """Broken at once on a step of a mission, a soft sign elsewhere. Source: bad in every SLO scheme;
 Google Play counts each crash and each ANR."""
 
+HARD_WHERE_EXPECTED: Final = "http_4xx"
+"""The same where the inventory says that the touchpoint `expects_success` - a login, a checkout;
+elsewhere a refusal is the customer's own mistake, and means nothing. Source: SLO practice."""
+
+FAILURES: Final = HARD_ON_STEP | {HARD_WHERE_EXPECTED}
+"""What fails hard on a mission's path, and is a soft sign elsewhere."""
+
 HARD: Final = frozenset({"menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"})
 """Broken at once, wherever: the emitter counted already, or somebody said so."""
 
@@ -43,13 +50,16 @@ IDENTITY_ONLY: Final = "identity_only"
 BACKGROUND: Final = "background"
 """The app went to the background: a shorter gap holds until it is seen again."""
 
+CALLBACK: Final = "callback"
+"""The company promised to call, or calls: a contact that was agreed blames nobody."""
+
 KNOWN: Final = (
     HARD_ON_STEP
     | HARD
     | SOFT
     | COUNTED
     | ENDS
-    | {IDENTITY_ONLY, BACKGROUND, "foreground", "http_4xx", "callback"}
+    | {IDENTITY_ONLY, BACKGROUND, "foreground", HARD_WHERE_EXPECTED, CALLBACK}
 )
 """Every signal that has a meaning."""
 

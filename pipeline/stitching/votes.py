@@ -16,7 +16,7 @@ import msgspec
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.picture import Judged, Picture, Touched
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.verdicts import LEAKED_TO_CALL
+from pipeline.stitching.verdicts import BLAMES
 from schemas.controls import Interaction
 from schemas.records import Record, Votes
 from schemas.topics import VOTES
@@ -212,8 +212,8 @@ def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
         picture: Knows their journeys, and with them their missions.
 
     A vote lies in the minute of the interaction that decided it: the first that broke, or else
-    the first. Where nothing broke but a call showed that it had not helped, the sound vote stays,
-    and a broken one lies in the minute of the call: there it is seen while customers ring.
+    the first. Where nothing broke but a later contact showed that it had not helped, the sound vote
+    stays, and a broken one lies in the minute of that contact: it is seen while customers ring.
     """
     cast: dict[tuple[int, str], tuple[Interaction, Interaction | None, Interaction | None]] = {}
     reasons: dict[str, Judged] = {}
@@ -225,7 +225,7 @@ def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
         decides = leaks = False
         if verdict == "broken":
             reasons[one.id] = judged
-            leaks = bool(why) and why[0].rule == LEAKED_TO_CALL
+            leaks = bool(why) and why[0].rule in BLAMES
             decides = not leaks
         for series in (mission, OVERALL) if mission else (OVERALL,):
             first, broke, leaked = cast.get((one.session, series), (one, None, None))

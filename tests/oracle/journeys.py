@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from pipeline.stitching.missions import Mission
-from pipeline.stitching.rules import Rules
+from pipeline.stitching.rules import Rules, VerdictRules
 from schemas.records import Touchpoint
 from tests.oracle.sessions import ENDS, Sitting
-from tests.oracle.verdicts import Said, answer, judged
+from tests.oracle.verdicts import (
+    BLAMES,
+    FAILURES,
+    SOFT_RULES,
+    Said,
+    Signs,
+    band,
+    judged,
+    weighed,
+    worth_telling,
+)
 
 SELF_SERVICE = {"web", "app", "chatbot"}
 LIVE = {"ivr", "agent"}
@@ -52,6 +62,7 @@ class Story:
             self._own: dict[str, Said] = {}  # as it was said at once: what came later left out
             self.paths: list[Path] = []
             self._own_mission: set[str] = set()
+            self._blames: list[tuple[Sitting, str, str]] = []  # by whose session, whom, why
             if all(self._tell(one) for one in touchpoints):
                 break
         for path in self.paths:
@@ -151,20 +162,34 @@ class Story:
                 self._come_again(path)
         session = self._session_of[one.id]
         before = session.members[: session.members.index(one)]
+        steps = [] if path is None else [self.names[m.id] for m in path.members[:-1]]
+        new_step = path is not None and self.place_of(path, one) is not None
+        pace = None
+        if path is not None and new_step and steps and self.names[one.id] not in steps:
+            since = one.occurred_at - path.members[-2].occurred_at
+            pace = (since.total_seconds(), self.effort(path), path.mission.name)
         self.said[one.id] = self._own[one.id] = judged(
             one,
             [(other, self._own[other.id]) for other in before],
+            name=self.names[one.id],
             place=self._where(one),
             place_of={other.id: self._where(other) for other in before},
             on_path=path is not None and self.names[one.id] in _expected(path.mission),
             progressed=progressed,
             in_journey=path is not None,
+            started=session.members[0].occurred_at,
+            pace=pace,
+            limits=self._limits(path),
             rules=self.rules,
         )
+        own = self.said[one.id]
+        if one.channel == "survey" and own.verdict is not None:
+            self._answer_for(one, path, before)
         if path is not None and path.outcome == "open":
-            self._blame_leak(path, one)
+            if self.said[one.id].verdict is not None:
+                self._blame(path, one)
             self._conclude(path, one)
-        elif path is not None and path.outcome == "abandoned" and self._complains(one):
+        elif path is not None and path.outcome == "abandoned" and self._complains(one, own):
             path.outcome, path.reason = "frustrated", "answered_badly"
         self._excuse_short_call(one, session)
         return True
@@ -204,9 +229,34 @@ class Story:
         if former[-1].outcome == "completed" and since <= begun.mission.repeat_within:
             former[-1].outcome, former[-1].reason = "frustrated", "contacted_again"
 
-    def _complains(self, one: Touchpoint) -> bool:
-        """Whether it is judged, and is an answer that is bad by itself."""
-        return self.said[one.id].verdict == "broken" and answer(one, self.rules) == "broken"
+    def _complains(self, one: Touchpoint, said: Said) -> bool:
+        """Whether it is judged, and an answer that is bad by itself is among the reasons."""
+        limits = self._limits(self._path_of(one))
+        answers = [sign for sign in said.reasons if sign[0].startswith("answered_")]
+        return said.verdict == "broken" and any(band(a, limits) == "broken" for a in answers)
+
+    def _limits(self, path: Path | None) -> VerdictRules:
+        if path is None:
+            return self.rules.verdicts
+        return self.rules.mission_verdicts.get(path.mission.name, self.rules.verdicts)
+
+    def _reweigh(self, one: Touchpoint, reasons: Signs) -> None:
+        path = self._path_of(one)
+        on_path = path is not None and self.names[one.id] in _expected(path.mission)
+        limits = self._limits(path)
+        told = worth_telling(reasons, on_path=on_path, limits=limits)
+        self.said[one.id] = Said(weighed(reasons, on_path=on_path, limits=limits), told)
+
+    def _answer_for(self, one: Touchpoint, path: Path | None, before: list[Touchpoint]) -> None:
+        """An answer speaks of the last of its session, or else of its journey."""
+        for members in (before, [] if path is None else path.members[:-1]):
+            asked = [m for m in members if m.channel != "survey" and self.said[m.id].verdict]
+            if asked:
+                self._reweigh(
+                    asked[-1], [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
+                )
+                self.said[one.id] = Said(None, [])
+                return
 
     def _where(self, one: Touchpoint) -> str:
         return one.location or self.names[one.id]
@@ -253,21 +303,49 @@ class Story:
         self.paths.append(path)
         return path
 
-    def _blame_leak(self, path: Path, one: Touchpoint) -> None:
-        if one.channel not in LIVE or len(path.members) < 2:
+    def _contact_of(self, one: Touchpoint) -> tuple[int, bool]:
+        return id(self._session_of[one.id]), one.channel in LIVE
+
+    def _blame(self, path: Path, one: Touchpoint) -> None:
+        """Where a contact begins, the one before it for the same mission may be to blame."""
+        same = [(p, m) for p in self.paths if p.mission is path.mission for m in p.members]
+        judged_ones = [(p, m) for p, m in same if m is not one and self.said[m.id].verdict]
+        others = [(p, m) for p, m in judged_ones if m.channel != "survey"]
+        contacts = {self._contact_of(m) for _, m in judged_ones}
+        if one.channel == "survey" or not others or self._contact_of(one) in contacts:
             return
-        before = path.members[-2]
-        said = self.said[before.id]
-        if before.channel not in SELF_SERVICE or "handoff" in before.signals:
+        earlier, before = others[-1]
+        agreed = {"handoff", "callback"} & {*before.signals} or "callback" in one.signals
+        planned = (before.channel, one.channel) in path.mission.planned_changes
+        if earlier.outcome == "completed" or agreed or planned:
             return
-        if (before.channel, one.channel) in path.mission.planned_changes or said.verdict is None:
-            return
-        trouble = said.verdict == "broken" or (said.verdict == "functional" and said.reasons)
-        limits = self.rules.verdicts
-        since = one.occurred_at - before.occurred_at
-        if since <= (limits.leak_normal if trouble else limits.leak_strong):
-            reasons = [*said.reasons, ("leaked_to_call", since.total_seconds())]
-            self.said[before.id] = Said("broken", reasons)
+        since, why = one.occurred_at - before.occurred_at, self._why(earlier, before, path, one)
+        if why is not None:
+            self._blames.append((self._session_of[one.id], before.id, why))
+            self._reweigh(before, [*self.said[before.id].reasons, (why, since.total_seconds())])
+
+    def _why(self, earlier: Path, before: Touchpoint, path: Path, one: Touchpoint) -> str | None:
+        limits, since = self._limits(path), one.occurred_at - before.occurred_at
+        sat = self._session_of[before.id]
+        if before.channel in SELF_SERVICE and one.channel in LIVE:
+            if before.channel == "chatbot" and sat is self._session_of[one.id]:
+                return None
+            return (
+                "leaked_to_call" if since <= max(limits.leak_strong, limits.leak_normal) else None
+            )
+        seen = [self.names[m.id] for m in earlier.members if m is not one]
+        if self.place_of(path, one) is not None and self.names[one.id] not in seen:
+            return None
+        if before.channel in LIVE and one.channel in LIVE:
+            return "called_again" if limits.call_continues < since <= limits.called_again else None
+        until_then = [m for m in sat.members if self._came_before(m, one)]
+        over = Sitting(sat.key, sat.rule, sat.honoured, until_then).is_over(one)
+        if before.channel == one.channel and since <= limits.came_back and over:
+            return "came_back"
+        return None
+
+    def _came_before(self, other: Touchpoint, one: Touchpoint) -> bool:
+        return (other.occurred_at, other.id) < (one.occurred_at, one.id)
 
     def _conclude(self, path: Path, one: Touchpoint) -> None:
         if self.names[one.id] in path.mission.completes and not FAILED & set(one.signals):
@@ -288,7 +366,7 @@ class Story:
         last = [m.channel for m in path.members if m.channel != "survey"][-1:]
         broke_on = [m.channel for m in broken if m.channel != "survey"][-1:]
         planned = [([before], [after]) for before, after in path.mission.planned_changes]
-        if any(self._complains(member) for member in broken):
+        if any(self._complains(member, self.said[member.id]) for member in broken):
             path.reason = "answered_badly"
         elif broke_on and broke_on != last and (broke_on, last) not in planned:
             path.reason = "changed_channel"
@@ -300,11 +378,16 @@ class Story:
             new = self.names[member.id] not in [self.names[m.id] for m in path.members[:at]]
             if new and self.place_of(path, member) is not None:
                 last_progress = at
+        steps = [step for phase in path.mission.phases for step in phase.steps]
+        places = [place for m in path.members if (place := self.place_of(path, m)) is not None]
+        following = steps[max(places, default=-1) + 1 :] or path.mission.completes
         for member in path.members[last_progress:]:
             said = self.said[member.id]
             if said.verdict == "functional" and said.reasons:
-                reasons = [*said.reasons, ("step_not_reached", None)]
-                self.said[member.id] = Said("broken", reasons)
+                before = self.said[member.id]
+                self._reweigh(member, [*said.reasons, ("step_not_reached", following[0])])
+                if self.said[member.id].verdict != "broken":
+                    self.said[member.id] = before
 
     def _excuse_short_call(self, one: Touchpoint, session: Sitting) -> None:
         """A call that was hung up at once is kept and not judged."""
@@ -315,6 +398,17 @@ class Story:
         if len(members) > 1 and length < self.rules.verdicts.call_length_min:
             for member in members:
                 self.said[member.id] = Said(None, [])
+            for blame in [blame for blame in self._blames if blame[0] is session]:
+                self._blames.remove(blame)
+                self._take_back(next(m for p in self.paths for m in p.members if m.id == blame[1]))
+
+    def _take_back(self, one: Touchpoint) -> None:
+        if self.said[one.id].verdict is None:
+            return
+        own = [sign for sign in self.said[one.id].reasons if sign[0] not in BLAMES]
+        if not any(rule in SOFT_RULES | FAILURES for rule, _ in own if rule != "step_not_reached"):
+            own = [sign for sign in own if sign[0] != "step_not_reached"]
+        self._reweigh(one, own)
 
 
 def _expected(mission: Mission) -> set[str]:

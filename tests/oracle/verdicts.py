@@ -1,11 +1,12 @@
 """What one touchpoint's own signs say of it, given those before it in its session."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from pipeline.stitching.rules import Rules
+from pipeline.stitching.rules import Rules, VerdictRules
 from schemas.records import Touchpoint
 
-HARD_ON_STEP = {"http_5xx", "timeout", "crash", "not_responding"}
+FAILURES = {"http_5xx", "timeout", "crash", "not_responding", "http_4xx"}
 HARD = {"menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"}
 SOFT = {
     "rage_click", "error_click", "js_error", "slow", "form_abandoned", "low_confidence",
@@ -13,32 +14,45 @@ SOFT = {
     "fallback", "no_match", "no_input",
 }  # fmt: skip
 
+SOFT_RULES = SOFT | {
+    "transfers", "dead_clicks", "validation_errors", "too_long_in_ivr", "came_back",
+    "step_not_reached",
+}  # fmt: skip
+BLAMES = {"leaked_to_call", "came_back", "called_again"}
+
 Signs = list[tuple[str, object]]
 
 
 @dataclass
 class Said:
-    """A verdict as it stands; `excused` where it was taken back."""
+    """A verdict as it stands, and whether a hard sign broke it by itself."""
 
     verdict: str | None
     reasons: Signs
+    hard: bool = False
 
 
 def judged(
     one: Touchpoint,
     before: list[tuple[Touchpoint, Said]],
     *,
+    name: str,
     place: str,
     place_of: dict[str, str],
     on_path: bool,
     progressed: bool,
     in_journey: bool,
+    started: datetime,
+    pace: tuple[float, float, str] | None,
+    limits: VerdictRules,
     rules: Rules,
 ) -> Said:
     """The verdict by a touchpoint's own signs.
 
-    `before` are the earlier ones of its session, `place` where it happened, `place_of` the same
-    for those before, by id.
+    `before` are the earlier ones of its session, `name` its touchpoint, `place` where it happened,
+    `place_of` the same for those before, by id; `started` when its session did. `pace`: seconds
+    since the journey's one before and the journey's effort, with its mission, where it reached a
+    new step.
     """
     if one.source in rules.test_sources:
         return Said(None, [])
@@ -46,34 +60,88 @@ def judged(
         return Said(None, [])  # a question about the relationship, not about an interaction
     earlier = [other for other, _ in before if other.source not in rules.test_sources]
     here = [other for other in earlier if place_of[other.id] == place]
-    hard, soft = _signs(one, on_path=on_path, progressed=progressed)
-    _repeated(one, earlier, here, rules, hard, soft)
+    hard, soft = _signs(one, on_path=on_path, progressed=progressed, rules=rules)
+    _repeated(one, earlier, here, limits, hard, soft)
     if one.channel == "chatbot":
-        _in_conversation(one, earlier, rules, hard)
-    said = answer(one, rules)
-    if one.rating is not None and said == "broken":
-        hard.append((f"answered_{one.rating.scale}", one.rating.value))
-    if hard or len(soft) >= 2:
-        return Said("broken", hard + soft)
-    failed = any(said.verdict == "broken" for _, said in before)
-    if one.rating is not None and said == "excellent" and not soft and not failed:
-        return Said("excellent", [(f"answered_{one.rating.scale}", one.rating.value)])
-    return Said("functional", soft)
+        _in_conversation(one, earlier, limits, hard)
+    took = one.occurred_at - started
+    usual = rules.norms.nodes.get(place)
+    waited = took >= limits.ivr_time_min and one.channel == "ivr"
+    if waited and usual is not None and took.total_seconds() > limits.ivr_time_times * usual:
+        soft.append(("too_long_in_ivr", took.total_seconds()))
+    others: Signs = []
+    norm = None if pace is None else rules.norms.steps.get((name, pace[2]))
+    fast = pace is not None and norm is not None and pace[0] <= norm.time_best
+    if pace is not None and norm is not None and fast and pace[1] >= norm.effort_best:
+        others = [("time_in_best_quarter", pace[0]), ("effort_in_best_quarter", pace[1])]
+    if one.rating is not None:
+        given = (f"answered_{one.rating.scale}", one.rating.value)
+        failed = sum(said.hard for _, said in before)
+        if band(given, limits) == "broken":
+            hard.append(given)
+        else:
+            others.append(given)
+            others += [("step_failed", failed)] if failed else []
+    reasons = [*hard, *soft, *others]
+    verdict = weighed(reasons, on_path=on_path, limits=limits)
+    return Said(verdict, worth_telling(reasons, on_path=on_path, limits=limits), bool(hard))
 
 
-def _signs(one: Touchpoint, *, on_path: bool, progressed: bool) -> tuple[Signs, Signs]:
+def weighed(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> str:
+    """Hard signs, then the answer, then soft signs, then the best quarter."""
+    rules = [rule for rule, _ in reasons]
+    soft = [rule for rule in rules if rule in SOFT_RULES or (rule in FAILURES and not on_path)]
+    late = [float(str(v)) for rule, v in reasons if rule == "leaked_to_call"]
+    slight = [seconds for seconds in late if seconds > limits.leak_strong.total_seconds()]
+    answers = [band(one, limits) for one in reasons if one[0].startswith("answered_")]
+    told = {"step_failed", "leaked_to_call", "time_in_best_quarter", "effort_in_best_quarter"}
+    weak = {*soft, *told, *(rule for rule in rules if rule.startswith("answered_"))}
+    if len(slight) < len(late) or "broken" in answers or not {*rules} <= weak:
+        return "broken"
+    if answers and "step_failed" not in rules:
+        return answers[-1]
+    if len(soft) + len(slight) >= 2:
+        return "broken"
+    best = {"time_in_best_quarter", "effort_in_best_quarter"} <= {*rules}
+    return "excellent" if best and not soft and not slight else "functional"
+
+
+def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Signs:
+    """Without the answer that could not lift what is broken by itself."""
+    own = [one for one in reasons if one[0] not in BLAMES]
+    if weighed(own, on_path=on_path, limits=limits) != "broken":
+        return reasons
+    return [
+        one
+        for one in reasons
+        if one[0] != "step_failed"
+        and not (one[0].startswith("answered_") and band(one, limits) != "broken")
+    ]
+
+
+def _signs(
+    one: Touchpoint, *, on_path: bool, progressed: bool, rules: Rules
+) -> tuple[Signs, Signs]:
     signals = set(one.signals)
-    hard = signals & HARD
-    soft = signals & SOFT
-    if on_path:
-        hard |= signals & HARD_ON_STEP
-    else:
-        soft |= signals & HARD_ON_STEP
+    failures = signals & FAILURES
+    entry = rules.inventory.entries.get(
+        rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
+    )
+    if entry is None or not entry.expects_success:
+        failures.discard("http_4xx")
+    hard = signals & HARD | (failures if on_path else set())
+    soft = signals & SOFT | (set() if on_path else failures)
+    times = {sign: one.signals.count(sign) for sign in signals}
     if "zero_out" in signals and not progressed:
         hard.add("zero_out_before_progress")
+        times["zero_out_before_progress"] = times["zero_out"]
     if {"rage_click", "dead_click"} <= signals:
         hard.add("rage_on_dead_element")
-    return [(sign, None) for sign in sorted(hard)], [(sign, None) for sign in sorted(soft)]
+        times["rage_on_dead_element"] = times["rage_click"]
+    return (
+        [(sign, times[sign]) for sign in sorted(hard)],
+        [(sign, times[sign]) for sign in sorted(soft)],
+    )
 
 
 def _missed(one: Touchpoint) -> bool:
@@ -88,11 +156,10 @@ def _repeated(
     one: Touchpoint,
     earlier: list[Touchpoint],
     here: list[Touchpoint],
-    rules: Rules,
+    limits: VerdictRules,
     hard: Signs,
     soft: Signs,
 ) -> None:
-    limits = rules.verdicts
     if _missed(one):
         times = 1 + sum(map(_missed, here))
         if times >= limits.no_match_min:
@@ -112,8 +179,9 @@ def _repeated(
                 soft.append((rule, times))
 
 
-def _in_conversation(one: Touchpoint, earlier: list[Touchpoint], rules: Rules, hard: Signs) -> None:
-    limits = rules.verdicts
+def _in_conversation(
+    one: Touchpoint, earlier: list[Touchpoint], limits: VerdictRules, hard: Signs
+) -> None:
     run = 0
     for turn in [o for o in earlier if o.channel == "chatbot"]:
         run = 0 if _understood(turn) else run + ("fallback" in turn.signals)
@@ -136,16 +204,9 @@ def _understood(turn: Touchpoint) -> bool:
     return turn.intent is not None and "fallback" not in turn.signals
 
 
-def answer(one: Touchpoint, rules: Rules) -> str | None:
-    """What the customer's own answer says: broken, excellent, or nothing."""
-    if one.rating is None:
-        return None
-    limits = rules.verdicts
-    low, high = {
-        "ces": (limits.ces_broken_max, limits.ces_excellent_min),
-        "nps": (limits.nps_broken_max, limits.nps_excellent_min),
-        "csat": (limits.csat_broken_max, limits.csat_excellent_min),
-    }[one.rating.scale]
-    if one.rating.value <= low:
+def band(answer: tuple[str, object], limits: VerdictRules) -> str:
+    """What an answer says by its scale."""
+    scale, value = answer[0].removeprefix("answered_"), float(str(answer[1]))
+    if value <= getattr(limits, f"{scale}_broken_max"):
         return "broken"
-    return "excellent" if one.rating.value >= high else None
+    return "excellent" if value >= getattr(limits, f"{scale}_excellent_min") else "functional"

@@ -155,6 +155,30 @@ def long_stories(draw: st.DrawFn) -> Story:
     return story_of([one._replace(login=0, extra=0) for one in doings], LONG_GAPS, None)
 
 
+RINGING = (1, 2, 3, 6, 9, 11, 12, 12, 13, 14, 15, 17)
+"""Happenings of somebody who tries by themselves, rings up and comes back."""
+
+RINGING_GAPS = (
+    MINUTE, 2 * SECOND, 4 * SECOND, 2 * SECOND, 10 * MINUTE, 10 * MINUTE + SECOND, 30 * MINUTE,
+    30 * MINUTE + SECOND, 2 * HOUR + SECOND, 24 * HOUR, 24 * HOUR + SECOND, 72 * HOUR, 168 * HOUR,
+    168 * HOUR + SECOND,
+)  # fmt: skip
+
+
+@st.composite
+def ringing_stories(draw: st.DrawFn) -> Story:
+    """Two weeks of one person who tries the web and rings up, at times for a few seconds."""
+    doings = draw(st.lists(_doings(len(RINGING_GAPS), 1, 1), min_size=2, max_size=12))
+    told = [
+        one._replace(
+            login=1, extra=0, happening=RINGING[one.happening % len(RINGING)],
+            intent=one.intent % 2, signal=one.signal if one.signal % 3 else 7,
+        )
+        for one in doings
+    ]  # fmt: skip
+    return story_of(told, RINGING_GAPS, None)
+
+
 def story_of(
     doings: list[Doing], gaps: tuple[timedelta, ...], length_max: timedelta | None
 ) -> Story:

@@ -4,6 +4,7 @@ Contents are compared with the oracle's (`tests/oracle`), never ids and revision
 a result came about and may depend on arrival.
 """
 
+from collections import Counter
 from datetime import timedelta
 from random import Random
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from pipeline.runtimes.engine import Engine
 from tests.builders import RULES, arriving, contents, process, restarted
 from tests.oracle.contents import contents_of
+from tests.oracle.verdicts import BLAMES
 from tests.properties.laws import law
-from tests.properties.stories import Story, long_stories
+from tests.properties.stories import Story, long_stories, ringing_stories
 
 CHANCE = st.randoms(use_true_random=False)
 
@@ -61,6 +63,41 @@ def test_what_comes_within_the_revision_window_still_counts(story: Story) -> Non
 
     assert told.dead_letters() == []
     assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(story=ringing_stories())
+def test_calls_and_returns_blame_whom_the_oracle_blames(story: Story) -> None:
+    told = process(story.touchpoints)
+
+    assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(story=ringing_stories())
+def test_they_do_so_whatever_comes_late_and_twice_and_however_far_time_has_passed(
+    story: Story,
+) -> None:
+    def look(running: Engine, number: int) -> Engine:
+        running.tick(story.repeated[number].received_at)
+        return running
+
+    told = process(story.repeated, between=look)
+
+    assert told.dead_letters() == []
+    assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(story=ringing_stories())
+def test_a_contact_blames_at_most_one_other_and_none_but_an_earlier_one(story: Story) -> None:
+    told = process(story.touchpoints)
+
+    blamers = Counter(
+        (one.mission, one.occurred_at + timedelta(seconds=float(str(reason.value))))
+        for one in told.verdicts.values()
+        for reason in one.reasons
+        if reason.rule in BLAMES
+    )
+    began = Counter((one.mission, one.occurred_at) for one in told.verdicts.values())
+    assert all(count <= began[contact] for contact, count in blamers.items())
 
 
 @law(st.sets(st.integers(0, 30)))

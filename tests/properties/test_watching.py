@@ -15,6 +15,7 @@ from pipeline.stitching.watched import Watched
 from pipeline.topology import WATCH
 from schemas.records import Alert, Verdict, Votes
 from tests.builders import RULES, Results, at, engine, process, restarted
+from tests.oracle.verdicts import BLAMES
 from tests.properties.laws import law
 from tests.properties.stories import Story
 
@@ -49,7 +50,7 @@ def cast_by(told: Results) -> Counter[tuple[str, str | None, datetime, str]]:
     for (customer, _, touchpoint, mission), ones in sessions.items():
         ones.sort(key=lambda one: (one.occurred_at, one.id))
         broken = [one for one in ones if one.verdict == "broken"]
-        leaks = [one for one in broken if one.reasons[0].rule == "leaked_to_call"]
+        leaks = [one for one in broken if one.reasons[0].rule in BLAMES]
         hard = [one for one in broken if one not in leaks]
         decided = broke.setdefault((customer, touchpoint, mission), [])
         if hard:

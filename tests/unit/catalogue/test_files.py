@@ -5,10 +5,12 @@ import msgspec
 import pytest
 
 from pipeline.catalogue import files
+from pipeline.catalogue.norms import MenuTable, StepTable, written
 from pipeline.catalogue.suggestions import closest
 from pipeline.errors import CatalogueInvalid, Problem
 from pipeline.stitching.inventory import Entry, Sign
 from pipeline.stitching.missions import Mission, Objectives, Phase
+from pipeline.stitching.norms import StepNorm
 from pipeline.stitching.rules import IdentityRules, Rules, SessionRule, VerdictRules
 from schemas.records import Rating
 
@@ -264,3 +266,47 @@ def test_the_shipped_catalogues_are_valid_and_have_examples(directory):
     tried = {example.mission for example in files.examples(directory)}
 
     assert tried == set(rules.missions.all)
+
+
+def test_a_mission_has_its_own_thresholds_on_top_of_those_of_the_rules(catalogue):
+    catalogue.write("rules.toml", "[verdicts]\nno_match_min = 4\ntransfers_min = 3\n")
+    first = files.load(catalogue.directory)
+    catalogue.spoil(
+        "missions/pay-bill.toml",
+        'patience = "2h"',
+        'patience = "2h"\nverdicts = { no_match_min = 2, leak_strong = "1h" }',
+    )
+
+    rules = files.load(catalogue.directory)
+
+    own = rules.verdicts_of("pay-bill")
+    assert (own.no_match_min, own.transfers_min, own.leak_strong) == (2, 3, timedelta(hours=1))
+    assert rules.verdicts_of(None) == rules.verdicts_of("another") == first.verdicts
+    assert rules.fingerprint != first.fingerprint
+
+
+def test_norms_are_read_and_are_part_of_the_fingerprint(catalogue):
+    first = files.load(catalogue.directory)
+    catalogue.write(
+        "norms.toml",
+        written(
+            [
+                StepTable(
+                    touchpoint="pay-in-app",
+                    mission="pay-bill",
+                    seen=100,
+                    time_best=5.5,
+                    effort_best=6.5,
+                )
+            ],
+            [MenuTable(node='main "1"', seen=100, time_p95=12.0)],
+        ),
+    )
+
+    rules = files.load(catalogue.directory)
+
+    assert rules.norms.steps == {
+        ("pay-in-app", "pay-bill"): StepNorm(time_best=5.5, effort_best=6.5)
+    }
+    assert rules.norms.nodes == {'main "1"': 12.0}
+    assert rules.fingerprint != first.fingerprint

@@ -21,7 +21,7 @@ def test_a_valid_catalogue_has_no_problems(catalogue):
             'owner = "app',
             'ownr = "app',
             '5: unknown key "ownr"; expected one of id, name, channel, owner, moment_of_truth, '
-            'brand_moment, recognise. Did you mean "owner"?',
+            'brand_moment, expects_success, recognise. Did you mean "owner"?',
         ),
         (
             '{ name = "Bill',

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.catalogue import tables
+from pipeline.catalogue import norms, tables
 from pipeline.catalogue.durations import duration_of
 from pipeline.stitching.inventory import Inventory
 from pipeline.stitching.journeys import REASONS
@@ -57,6 +57,8 @@ def value_of(default: str) -> timedelta | float:
         ("`[revisions]`", tables.RevisionsTable),
         ("`[sources]`", tables.SourcesTable),
         ("`[segments]`", tables.SegmentsTable),
+        ("`[[step]]`", norms.StepTable),
+        ("`[[menu]]`", norms.MenuTable),
     ],
 )
 def test_every_key_is_described_and_required_where_it_is(heading, model):

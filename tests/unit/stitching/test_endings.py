@@ -42,9 +42,15 @@ def test_who_gives_up_after_something_broke_is_frustrated() -> None:
 
 
 def test_who_gives_up_although_nothing_broke_is_too_and_nothing_is_to_blame() -> None:
+    complaining = at_home("11:00", channel="agent", name="complain", intent="bill")
+
+    assert ended(the_journey(complaining)) == ("frustrated", "gave_up", None)
+
+
+def test_who_gives_up_by_speaking_to_somebody_blames_where_they_had_been() -> None:
     complaining = at_home("11:00", channel="agent", name="complain")
 
-    assert ended(the_journey(LOOKING, complaining)) == ("frustrated", "gave_up", None)
+    assert ended(the_journey(LOOKING, complaining)) == ("frustrated", "gave_up", "view-bill")
 
 
 def test_who_moves_to_another_channel_and_gets_no_further_is_frustrated_by_that() -> None:
@@ -282,7 +288,8 @@ class TestALateTouchpoint:
         said, told = self.said(first, second, *self.OTHERS, between)
 
         assert said[:2] == [("0", 1, "abandoned"), ("1", 1, "abandoned")]
-        assert sorted(said[2:]) == [("0", 2, "abandoned"), ("1", 2, "absorbed")]
+        # The one that is left came back twice and got nowhere.
+        assert sorted(said[2:]) == [("0", 2, "frustrated"), ("1", 2, "absorbed")]
         (journey,) = told.live_journeys.values()
         absorbed = next(one for one in told.journeys.values() if one.outcome == "absorbed")
         assert (journey.count, absorbed.absorbed_by) == (3, journey.journey_id)

@@ -96,51 +96,6 @@ def test_else_the_one_that_was_active_last_gets_it() -> None:
     assert told.verdicts["3"].mission == "get-help"
 
 
-def test_a_call_soon_after_the_website_blames_the_contact_before_it() -> None:
-    looking = touchpoint("10:00", id="1", name="view-bill", user_id="ann")
-    ringing = touchpoint("10:30", id="2", channel="ivr", name="x", user_id="ann")
-
-    told = process([looking, ringing])
-
-    blamed = told.verdicts["1"]
-    assert (blamed.verdict, [reason.rule for reason in blamed.reasons]) == (
-        "broken",
-        ["leaked_to_call"],
-    )
-    assert blamed.revision == 2
-    assert the_journey(told).broke_at == "view-bill"
-
-
-def test_a_call_half_an_hour_and_a_second_later_blames_nobody() -> None:
-    looking = touchpoint("10:00", id="1", name="view-bill", user_id="ann")
-    ringing = touchpoint("10:30:01", id="2", channel="ivr", name="x", user_id="ann")
-
-    assert process([looking, ringing]).verdicts["1"].verdict == "functional"
-
-
-def test_after_a_sign_of_trouble_it_may_come_later() -> None:
-    looking = touchpoint("10:00", "slow", id="1", name="view-bill", user_id="ann")
-    ringing = touchpoint("11:59", id="2", channel="ivr", name="x", user_id="ann")
-
-    rules = [reason.rule for reason in process([looking, ringing]).verdicts["1"].reasons]
-
-    assert "leaked_to_call" in rules
-
-
-def test_an_excellent_answer_is_no_sign_of_trouble() -> None:
-    praised = touchpoint("10:00", id="1", name="view-bill", user_id="ann", rating=("csat", 5))
-    ringing = touchpoint("11:00", id="2", channel="ivr", name="x", user_id="ann")
-
-    assert process([praised, ringing]).verdicts["1"].verdict == "excellent"
-
-
-def test_a_planned_change_of_channel_blames_nobody() -> None:
-    asking = touchpoint("10:00", id="1", channel="chatbot", name="ask-bot", user_id="ann")
-    talking = touchpoint("10:05", id="2", channel="agent", name="note", user_id="ann")
-
-    assert process([asking, talking]).verdicts["1"].verdict == "functional"
-
-
 def test_one_sign_of_trouble_and_no_step_after_it_is_broken_once_the_journey_ends() -> None:
     looking = touchpoint("10:00", id="1", name="view-bill")
     slow = touchpoint("10:01", "slow", id="2", name="pay-online")

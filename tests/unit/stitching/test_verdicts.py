@@ -104,11 +104,130 @@ def test_an_answer_is_read_by_the_bands_of_its_scale(scale: str, value: int, ver
     assert verdicts(answer)[0][0] == verdict
 
 
+def test_an_answer_judges_the_interaction_it_asks_about_and_not_the_survey() -> None:
+    call = touchpoint("10:00", channel="ivr", session_hint="call")
+    answer = touchpoint("10:05", channel="survey", session_hint="call", rating=("ces", 2))
+
+    assert verdicts(call, answer) == [("broken", ["answered_ces"]), (None, [])]
+
+
+def test_an_answer_without_a_session_is_about_the_last_step_of_the_journey() -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    paying = touchpoint("10:01", name="pay-online")
+    answer = touchpoint("10:05", channel="survey", rating=("ces", 2))
+
+    told = process([looking, paying, answer])
+
+    assert [said(told.verdicts[one.id])[0] for one in (looking, paying, answer)] == [
+        "functional", "broken", None,
+    ]  # fmt: skip
+    (journey,) = told.live_journeys.values()
+    assert (journey.outcome, journey.broke_at) == ("frustrated", "pay-online")
+
+
+def test_praise_lifts_what_only_signs_of_trouble_had_broken_and_the_journey_with_it() -> None:
+    looking = touchpoint("10:00", "slow", "js_error", name="view-bill")
+    answer = touchpoint("10:05", channel="survey", rating=("csat", 5))
+
+    told = process([looking, answer])
+
+    (journey,) = told.live_journeys.values()
+    assert (journey.outcome, journey.verdicts.excellent) == ("abandoned", 1)
+
+
 def test_praise_does_not_lift_what_was_broken_before_in_the_session() -> None:
     failed = touchpoint("10:00", "not_helped", channel="ivr", session_hint="call")
     praise = touchpoint("10:05", channel="survey", session_hint="call", rating=("csat", 5))
+    later = touchpoint("10:06", rating=("csat", 5), channel="ivr", session_hint="call")
 
-    assert verdicts(failed, praise)[1] == ("functional", [])
+    assert verdicts(failed, praise)[0] == ("broken", ["not_helped"])
+    assert verdicts(failed, later)[1] == ("functional", ["answered_csat", "step_failed"])
+
+
+def test_an_answer_weighs_more_than_signs_of_trouble_and_less_than_a_failure() -> None:
+    trouble = ("slow", "js_error")
+    assert verdicts(touchpoint("10:00", *trouble, rating=("csat", 5)))[0][0] == "excellent"
+    assert verdicts(touchpoint("10:00", *trouble, rating=("csat", 4)))[0][0] == "functional"
+    assert verdicts(touchpoint("10:00", *trouble))[0][0] == "broken"
+    assert verdicts(touchpoint("10:00", "not_helped", rating=("csat", 5)))[0][0] == "broken"
+
+
+def test_a_refusal_breaks_only_where_success_is_expected() -> None:
+    start = touchpoint("10:00", name="view-bill")
+
+    told = [
+        verdicts(start, touchpoint("10:01", "http_4xx", name=name))[1]
+        for name in ("pay-online", "view-bill")
+    ]
+
+    assert told == [("broken", ["http_4xx"]), ("functional", [])]
+    assert verdicts(touchpoint("10:00", "http_4xx", channel="app")) == [("functional", [])]
+
+
+def test_every_rule_that_fires_says_with_which_value() -> None:
+    told = process(
+        [
+            touchpoint("10:00", "slow", "slow", "rage_click", "dead_click", id="1"),
+            touchpoint("10:01", "zero_out", channel="ivr", location="main", id="2"),
+            touchpoint("10:02", "timeout", name="view-bill", rating=("ces", 1), id="3"),
+            touchpoint("10:03", "slow", name="pay-online", id="4"),
+        ]
+    )
+
+    fired = {id_: {r.rule: r.value for r in one.reasons} for id_, one in told.verdicts.items()}
+    assert fired == {
+        "1": {"slow": 2, "rage_click": 1, "rage_on_dead_element": 1},
+        "2": {"zero_out_before_progress": 1},
+        "3": {"timeout": 1, "answered_ces": 1.0},
+        "4": {"slow": 1, "step_not_reached": "pay-in-app"},
+    }
+
+
+def test_a_step_in_the_best_quarter_of_time_and_effort_is_excellent() -> None:
+    looking = touchpoint("10:00", id="1", name="view-bill")
+    fast = touchpoint("10:00:05", id="2", name="pay-online")
+    slower = touchpoint("10:00:06", id="2", name="pay-online")
+    troubled = touchpoint("10:00:05", "slow", id="2", name="pay-online")
+    paid = touchpoint("10:01", id="3", location="/paid")
+
+    told = process([looking, fast, paid]).verdicts["2"]
+
+    assert said(told) == ("excellent", ["time_in_best_quarter", "effort_in_best_quarter"])
+    assert [reason.value for reason in told.reasons] == [5.0, 7.0]
+    assert process([looking, slower, paid]).verdicts["2"].verdict == "functional"
+    assert process([looking, troubled, paid]).verdicts["2"].verdict == "functional"
+
+
+def test_speed_is_nothing_where_the_way_was_hard() -> None:
+    looking = touchpoint("10:00", "rage_click", "rage_click", id="1", name="view-bill")
+    fast = touchpoint("10:00:05", id="2", name="pay-online")
+
+    assert process([looking, fast]).verdicts["2"].verdict == "functional"
+
+
+def test_without_a_norm_nothing_is_excellent_by_behaviour() -> None:
+    asking = touchpoint("10:00", id="1", channel="chatbot", name="ask-bot")
+    talking = touchpoint("10:00:01", id="2", channel="agent", name="talk")
+
+    assert process([asking, talking]).verdicts["2"].verdict == "functional"
+
+
+def test_too_long_in_the_menus_is_a_sign_of_trouble() -> None:
+    def reached(clock: str) -> tuple[str | None, list[str]]:
+        start = touchpoint("10:00", channel="ivr", location="start", session_hint="c")
+        menu = touchpoint(clock, channel="ivr", location="main", session_hint="c")
+        return verdicts(start, menu)[1]
+
+    assert reached("10:20") == ("functional", [])  # twice the 95th percentile of 10 min
+    assert reached("10:20:01") == ("functional", ["too_long_in_ivr"])
+
+
+def test_a_mission_may_have_thresholds_of_its_own() -> None:
+    reading = touchpoint("10:00", name="pay-online", rating=("csat", 4))
+    paying = touchpoint("10:00", name="view-bill", rating=("csat", 4))
+
+    assert verdicts(reading)[0][0] == "excellent"
+    assert verdicts(paying)[0][0] == "functional"
 
 
 @pytest.mark.parametrize("rating", [("nps", 3), ("nps", 7), ("nps", 10), None])

@@ -43,6 +43,13 @@ that does not stand here is weak: it is kept and links nothing."""
 PREVIOUS_ID: Final = "previous_id"
 """Not an identifier but a directive: the value of an alias call that names the same person."""
 
+UNLINKED_FROM: Final = "unlinked_from"
+"""Likewise: an operator's word that the identifier shown beside it is not this one's, given as
+`type:value`. No emitter may say so."""
+
+DIRECTIVES: Final = frozenset({PREVIOUS_ID, UNLINKED_FROM})
+"""What stands among identifiers and is none."""
+
 PERSONAL: Final = frozenset({"email", "phone", "caller_number", "ip"})
 """Types whose values are hashed with a key before they reach a topic."""
 
@@ -155,6 +162,6 @@ def primary(
     if linking:
         return f"{linking[-1]}:{identifiers[linking[-1]]}"
     for name in sorted(identifiers):
-        if name != PREVIOUS_ID:
+        if name not in DIRECTIVES:
             return f"{name}:{identifiers[name]}"
     return f"@event:{source}/{touchpoint_id}"

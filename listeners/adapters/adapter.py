@@ -19,7 +19,7 @@ from listeners.adapters.bounds import Bounds, out_of_range
 from listeners.credentials import HASH_LENGTH, hash_identifier
 from listeners.errors import ItemRefused, Reason
 from listeners.settings import ListenerSettings
-from schemas.identifiers import CLASSES, PERSONAL, PREVIOUS_ID, blocked, normalise
+from schemas.identifiers import CLASSES, PERSONAL, PREVIOUS_ID, UNLINKED_FROM, blocked, normalise
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
 
@@ -214,6 +214,13 @@ def identifiers_of(
                 where=places[""],
                 expected="a type of identifier such as user_id: letters, digits and _ . -",
                 found=kind_of(kind),
+            )
+        if kind == UNLINKED_FROM and not context.keeps_hashes:
+            raise ItemRefused(
+                reason=Reason.FIELD_INVALID,
+                where=_place(kind, places),
+                expected="identifiers; to part them is an operator's: `touchpoints unlink`",
+                found=kind,
             )
         if value.__class__ is not str or not value.isprintable() or len(value) > longest:
             value = text_of(value, _place(kind, places), context.limits)

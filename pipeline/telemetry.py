@@ -207,6 +207,10 @@ class PipelineTelemetry:
         self._ready.set(0)
         _logger.error("the pipeline has stopped: %s", error, exc_info=error)
 
+    def order_obeyed(self, what: str, order: str, *, refused: bool) -> None:
+        """An operator's order was carried out. Who it was about is not said anywhere."""
+        _logger.info("order %s: %s %s", order, what, "refused" if refused else "done")
+
     def records_removed(self, topic: str, count: int) -> None:
         """Retention or compaction took records of a topic."""
         if count:

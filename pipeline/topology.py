@@ -208,16 +208,16 @@ def _stitched_due_at(state: CustomerState | Tally, rules: Rules) -> datetime | N
     return customer.due_at(state, rules)
 
 
-_TALLY: Final = b"\xc1"
+TALLY: Final = b"\xc1"
 """What the bytes of a tally begin with; no value of msgpack does."""
 
 
 def _pack_stitched(state: CustomerState | Tally) -> bytes:
-    return _TALLY + _encoder.encode(state) if isinstance(state, Tally) else pack(state)
+    return TALLY + _encoder.encode(state) if isinstance(state, Tally) else pack(state)
 
 
 def _unpack_stitched(packed: bytes) -> CustomerState | Tally:
-    if packed.startswith(_TALLY):
+    if packed.startswith(TALLY):
         return _decode_tally(memoryview(packed)[1:])
     return unpack(packed)
 

@@ -25,6 +25,9 @@ COMMANDS: Final[dict[str, str]] = {
     "report": "which touchpoints matter, how they do, what to improve first",
     "backtest": "what another catalogue would change, tried on a log",
     "tail": "follow a topic",
+    "who": "whose a device, an e-mail, a number was at a time",
+    "unlink": "take back that an identifier belongs to somebody",
+    "erase": "forget a customer everywhere, with a receipt",
     "topics": "create, show, check the topics against the catalogue",
     "check": "missions and inventory: errors with file, line and a suggestion",
 }

@@ -283,7 +283,7 @@ def _imply(
     """What a device met at different times belongs together: its e-mail to its login."""
     claims = standing(state.claims, state)
     people = [one for one in claims if class_of(one.anchor, rules) == "unique"]
-    others = [one for one in claims if class_of(one.anchor, rules) != "unique"]
+    others = [one for one in claims if one.anchor and class_of(one.anchor, rules) != "unique"]
     implied: dict[tuple[str, datetime], str] = {}
     if people and others and not is_shared(claims, rules):
         for one in others:

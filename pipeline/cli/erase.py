@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,11 +11,18 @@ from listeners import settings
 from pipeline import bootstrap
 from pipeline.catalogue import files
 from pipeline.cli import options
-from pipeline.cli.identifiers import identifier_of, parser_of
-from pipeline.cli.ordering import carry_out
+from pipeline.cli.identifiers import identifier_of, kafka_of, parser_of
+from pipeline.cli.ordering import OrderRefused, carry_out
+from pipeline.receipts import Receipt, Seal
 from pipeline.runtimes.embedded.database import open_reader
+from pipeline.runtimes.embedded.obeying import told_of
 from pipeline.runtimes.embedded.orders import Erase
 from pipeline.runtimes.embedded.traces import traces
+from pipeline.stitching.erasing import Ambiguous
+from pipeline.stitching.rules import Rules
+
+if TYPE_CHECKING:
+    from schemas.brokers import Brokers
 
 SUMMARY = "forget a customer everywhere, with a receipt"
 EXAMPLE = """
@@ -57,24 +65,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Erase or verify."""
     chosen = settings.load(arguments.settings)
     seal = bootstrap.seal(chosen)
+    brokers = kafka_of(arguments)
     if arguments.verify is not None:
-        receipt = seal.opened(arguments.verify.read_bytes())
-        connection = open_reader(arguments.data)
-        try:
-            left = traces(connection, receipt, seal)
-        finally:
-            connection.close()
-        for trace in left:
-            print(trace, file=sys.stderr)
-        print(
-            f"The receipt is genuine: erased at {receipt.erased_at.isoformat()}. "
-            + (f"{len(left)} traces are left." if left else "Nothing is left.")
-        )
-        return 1 if left else 0
+        return _verify(arguments, brokers, seal)
     order = Erase(bootstrap.new_id(), identifier_of(arguments.identifier, chosen))
-    erasing = bootstrap.erasing(files.load(arguments.catalogue), chosen)
-    given = carry_out(arguments.data, order, erasing, arguments.timeout)
-    print(msgspec.json.format(bytes(given.done), indent=2).decode())
+    rules = files.load(arguments.catalogue)
+    if brokers is None:
+        erasing = bootstrap.erasing(rules, chosen)
+        receipt = bytes(carry_out(arguments.data, order, erasing, arguments.timeout).done)
+    else:
+        receipt = msgspec.json.encode(_erased_on_kafka(arguments, brokers, rules, seal, order))
+    print(msgspec.json.format(receipt, indent=2).decode())
     if chosen.identifier_hash_key is None:
         print(
             "touchpoints: no identifier_hash_key is set, so the receipt is signed with a key that "
@@ -82,3 +83,39 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _verify(arguments: argparse.Namespace, brokers: "Brokers | None", seal: Seal) -> int:
+    receipt = seal.opened(arguments.verify.read_bytes())
+    ending: list[str] = []
+    if brokers is None:
+        connection = open_reader(arguments.data)
+        try:
+            left = traces(connection, receipt, seal)
+        finally:
+            connection.close()
+    else:
+        from pipeline.runtimes.kafka import erasing  # not needed for the embedded runtime
+        from pipeline.runtimes.kafka.reaching import reach
+
+        reach(brokers)
+        left, ending = erasing.traces(brokers, receipt, seal)
+    for trace in left:
+        print(trace, file=sys.stderr)
+    found = f"{len(left)} traces are left." if left else "Nothing is left."
+    if ending:
+        found = f"{found} Not yet ended by retention: {'; '.join(ending)}."
+    print(f"The receipt is genuine: erased at {receipt.erased_at.isoformat()}. {found}")
+    return 1 if left else 0
+
+
+def _erased_on_kafka(
+    arguments: argparse.Namespace, brokers: "Brokers", rules: Rules, seal: Seal, order: Erase
+) -> Receipt:
+    from pipeline.runtimes.kafka import erasing  # not needed for the embedded runtime
+
+    asked = (order.id, order.identifier)
+    try:
+        return erasing.erase(brokers, rules, seal, asked, bootstrap.now(), arguments.timeout)
+    except Ambiguous as error:
+        raise OrderRefused(told_of(error)) from error

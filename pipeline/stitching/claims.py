@@ -52,6 +52,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         version: How often its timeline has changed.
         parted: Owners that an operator parted it from, and when: what they claimed until then
             does not count.
+        erased: When its customer was erased: what was received by then is dropped.
     """
 
     claims: list[Claim] = []
@@ -67,6 +68,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     seen: datetime | None = None
     version: int = 0
     parted: dict[str, datetime] = {}
+    erased: datetime | None = None
 
 
 def standing(claims: list[Claim], state: IdentifierState) -> list[Claim]:

@@ -31,11 +31,16 @@ def erased(
     try:
         receipt = erasing.erase(connection, log, (order.id, order.identifier), now)
     except Ambiguous as error:
-        return Answer(
-            refused=f"expected an identifier of one customer; found one that was several "
-            f"customers' in turn: {', '.join(error.customers)}. Name one of these"
-        )
+        return Answer(refused=told_of(error))
     return Answer(done=msgspec.Raw(msgspec.json.encode(receipt)))
+
+
+def told_of(error: Ambiguous) -> str:
+    """Why an erasure is refused."""
+    return (
+        f"expected an identifier of one customer; found one that was several customers' in turn: "
+        f"{', '.join(error.customers)}. Name one of these"
+    )
 
 
 def obey_stopped(

@@ -32,6 +32,8 @@ class Record(NamedTuple):
     partition: int
     key: bytes
     value: bytes | None
+    at: int
+    """When it was appended, in milliseconds since 1970."""
 
 
 class TopicReader:
@@ -106,7 +108,8 @@ class TopicReader:
             error = record.error()
             if error is None:
                 partition, offset = record.partition() or 0, record.offset() or 0
-                records.append(Record(partition, record.key() or b"", record.value()))
+                at = record.timestamp()[1]
+                records.append(Record(partition, record.key() or b"", record.value(), at))
                 if offset + 1 >= self._unread.get(partition, 0):
                     self._unread.pop(partition, None)
             elif error.code() == KafkaError._PARTITION_EOF:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pipeline.stitching.change import Message
-from schemas.records import Alert, JourneyOutcome, Session, Verdict
+from schemas.records import Alert, DeadLetter, JourneyOutcome, Session, Verdict
 
 MISSIONS_MAX: Final = 200
 """Missions with a label of their own; journeys of further ones are counted under `other`."""
@@ -48,6 +48,9 @@ class PipelineTelemetry:
             "processing_failed", "Touchpoints a stage failed on; see dead-letters", "stage"
         )
         self._ticks_failed = counter("ticks_failed", "Calls of the clock a stage failed on")
+        self._buried = counter(
+            "dead_lettered", "What stages put on dead-letters, but for failures", "reason"
+        )
         self._refused = counter("publications_refused", "Publications not accepted", "reason")
         self._removed = counter("removed", "Records retention or compaction took", "topic")
         self._sessions = counter("sessions_closed", "Sessions closed, first time", "channel")
@@ -140,7 +143,9 @@ class PipelineTelemetry:
         for message in messages:
             record: Any = message.record
             kind = type(record)
-            if kind is Alert:
+            if kind is DeadLetter:
+                tally[self._buried, (record.reason,)] += 1
+            elif kind is Alert:
                 tally[self._alerts, (record.state,)] += 1
             elif kind in _REVISED:
                 if record.revision > 1:

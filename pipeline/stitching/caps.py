@@ -4,6 +4,8 @@ Which one is refused depends on the order of arrival, on purpose: the alternativ
 link that was right until a further one came.
 """
 
+from typing import Final
+
 from pipeline.stitching.change import Message
 from pipeline.stitching.claims import IdentifierState, class_of
 from pipeline.stitching.ids import dead_letter_of
@@ -11,6 +13,20 @@ from pipeline.stitching.rules import IdentityRules
 from schemas.identifiers import IdentifierClass
 from schemas.records import DeadLetter, Link
 from schemas.topics import DEAD_LETTERS, LINKS
+
+REFUSED_MAX: Final = 64
+"""Owners that an identifier remembers not to belong to (P); of more, the oldest is forgotten, and
+all that it claimed. Only a value that very many people show who hold too much gets there."""
+
+
+def refuse(state: IdentifierState, owner: str) -> None:
+    """Note that an owner may not own the identifier, since it owns too much."""
+    if owner in state.refused:
+        return
+    state.refused.append(owner)
+    if len(state.refused) > REFUSED_MAX:
+        oldest = state.refused.pop(0)
+        state.claims = [one for one in state.claims if one.anchor != oldest]
 
 
 def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> list[Message]:

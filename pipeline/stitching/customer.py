@@ -162,7 +162,7 @@ def due_at(state: CustomerState, rules: Rules) -> datetime | None:
     if due is None and picture.sessions:
         return settled_at(picture, rules)
     if due is None and state.forwarding is not None:
-        due = state.forwarding.until
+        due = state.forwarding.due_at
     if due is None and state.erased is not None:
         return state.erased + ERASED_REMEMBERED
     return due

@@ -14,7 +14,6 @@ from pipeline.stitching import keys
 from pipeline.stitching.claims import Claim, IdentifierState, owner_of, timeline
 from pipeline.stitching.ids import customer_of, derived
 from pipeline.stitching.kept import CustomerState
-from pipeline.stitching.placement import Told
 from pipeline.stitching.rules import IdentityRules, Rules
 from pipeline.stitching.votes import Tally
 from pipeline.stitching.watched import Watched
@@ -266,7 +265,9 @@ def forget_in_customer(state: CustomerState, circle: Circle) -> bool:
     forwarding.owners = _disowned(forwarding.owners, circle, state.customer)
     forwarding.passed = [one for one in forwarding.passed if one not in circle.customers]
     forwarding.told = {
-        name: Told(told.version, _disowned(told.owners, circle, customer_of(name)), told.since)
+        name: msgspec.structs.replace(
+            told, owners=_disowned(told.owners, circle, customer_of(name))
+        )
         for name, told in forwarding.told.items()
         if name not in circle.names
     }

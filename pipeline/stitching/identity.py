@@ -126,8 +126,7 @@ def link(
         return Change(state, results + claim(state, key, made, told.touchpoint, rules))
     before = timeline(state, rules)
     if told.reason == "cap":
-        if told.anchor not in state.refused:
-            state.refused.append(told.anchor)
+        caps.refuse(state, told.anchor)
     else:
         at_origin = (told.at, told.origin)
         state.implied = [one for one in state.implied if (one.at, one.origin) != at_origin]

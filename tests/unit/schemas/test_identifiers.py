@@ -1,10 +1,10 @@
-"""What an identifier's value is compared as, and which values name nobody: every line of the list."""
+"""What a value is compared as, and which values name nobody: every line of the list."""
 
 import pytest
 
 from schemas.identifiers import BLOCKED, BLOCKED_EXACTLY, PERSONAL, blocked, normalise
 
-QUOTES = ("'{}'", '"{}"', "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", " '{}' ", '"\'{}\'"')
+QUOTES = ("'{}'", '"{}"', "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", " '{}' ", "\"'{}'\"")
 
 
 @pytest.mark.parametrize(

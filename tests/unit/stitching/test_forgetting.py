@@ -153,3 +153,25 @@ def test_so_they_leave_votes_and_alerts() -> None:
         left = erasing.without(record, circle)
         assert left == msgspec.structs.replace(record, touchpoints=kept)
         assert erasing.without(left, circle) is left
+
+
+@pytest.mark.parametrize("erase_at", [0, 1, 2])
+def test_an_erasure_among_messages_taken_at_once_stands_where_it_came(erase_at: int) -> None:
+    key, ann = "anonymous_id:cookie-of-ann", customer_of("user_id:user-ann")
+    story = [touchpoint(f"10:0{n}", id=f"of-ann-{n}", user_id="user-ann") for n in range(2)]
+    shown = [touchpoint("10:05", id="of-ann-5", anonymous_id="cookie-of-ann", user_id="user-ann")]
+    new = [touchpoint("11:10", id="new", user_id="user-ann")]
+
+    for stage, name, before in ((IDENTIFY, key, shown), (STITCH, ann, story)):
+        messages = [Message("touchpoints", name, one) for one in (*before, *new)]
+        messages[erase_at:erase_at] = [Message(LINKS, name, order(key)[0].record)]
+        state, sent = None, []
+        for one in messages:
+            change = stage.step(state, name, one, None, NO_MISSIONS)
+            state, sent = change.state, sent + change.results
+
+        assert stage.at_once is not None
+        at_once = stage.at_once(None, name, messages, None, NO_MISSIONS)
+
+        assert at_once.state == state
+        assert at_once.results == sent

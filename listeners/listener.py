@@ -184,6 +184,8 @@ class Listener:
             self._telemetry.touchpoint_received(channel, count)
         for reason, count in faults.items():
             self._telemetry.touchpoint_rejected(reason, source.name, count)
+        for why, count in context.nobody.items():
+            self._telemetry.identifier_blocked(why, count)
         if context.clamped:
             self._telemetry.time_adjusted("future_max", source.name, context.clamped)
         seconds = (self._clock() - received_at).total_seconds()

@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from listeners.errors import Reason
+from schemas.identifiers import NAMES_NOBODY
 from schemas.records import CHANNELS, Channel
 
 LIMITS: Final[Mapping[Reason, str]] = {
@@ -61,6 +62,12 @@ class Telemetry:
         limits = Counter(
             "touchpoints_limit_reached", "Limits reached", ["limit"], registry=registry
         )
+        blocked = Counter(
+            "touchpoints_identifiers_blocked",
+            "Identifiers that name nobody, by what they are",
+            ["reason"],
+            registry=registry,
+        )
         seconds = Histogram(
             "touchpoints_receive_seconds",
             "From the body's last byte until it is durable",
@@ -83,6 +90,7 @@ class Telemetry:
         self._limits = {
             name: limits.labels(name) for name in (*dict.fromkeys(LIMITS.values()), *ADJUSTMENTS)
         }
+        self._blocked = {why: blocked.labels(why) for why in NAMES_NOBODY}
         self._seconds = {dialect: seconds.labels(dialect) for dialect in DIALECTS}
 
     def touchpoint_received(self, channel: Channel, count: int = 1) -> None:
@@ -90,6 +98,10 @@ class Telemetry:
         self._received[channel].inc(count)
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("touchpoints received", extra={"channel": channel, "count": count})
+
+    def identifier_blocked(self, why: str, count: int = 1) -> None:
+        """So many identifiers named nobody; their touchpoints are kept without them."""
+        self._blocked[why].inc(count)
 
     def touchpoint_rejected(self, reason: Reason, source: str, count: int = 1) -> None:
         """So many items, or one whole request, were refused. WARNING: the emitter must mend it."""

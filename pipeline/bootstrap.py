@@ -14,13 +14,16 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
+from listeners.credentials import hash_identifier
 from listeners.errors import Unavailable
 from listeners.listener import Listener
 from listeners.settings import ListenerSettings
 from listeners.telemetry import SpoolTelemetry, Telemetry
 from pipeline.books import Books
 from pipeline.catalogue import files
+from pipeline.receipts import Seal
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
+from pipeline.runtimes.embedded.erasing import Erasing
 from pipeline.runtimes.engine import Engine, StateStore
 from pipeline.settings import PipelineSettings
 from pipeline.stitching.rules import Rules
@@ -123,6 +126,7 @@ def embedded(
         clock=clock,
         unavailable=unavailable,
         telemetry=counted,
+        erasing=erasing(rules, settings),
     )
     listener = Listener(settings, runtime, telemetry, clock=clock, new_id=new_id)
     return Wired(
@@ -133,6 +137,16 @@ def embedded(
         registry=registry,
         books=lambda: counted.books,
     )
+
+
+def seal(settings: ListenerSettings) -> Seal:
+    """What signs receipts, by the key of the settings."""
+    return Seal(settings.hash_key)
+
+
+def erasing(rules: Rules, settings: ListenerSettings) -> Erasing:
+    """What erases customers from the embedded runtime's file."""
+    return Erasing(rules, seal(settings), lambda value: hash_identifier(value, settings.hash_key))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from pipeline.books import UNKNOWN, Books
 from pipeline.gauges import NO_MISSION, Labels, PartitionGauges, Stand
 from pipeline.stitching.change import Message
 from pipeline.stitching.rules import Rules
-from schemas.records import Alert, JourneyOutcome, Session, Verdict
+from schemas.records import Alert, DeadLetter, JourneyOutcome, Session, Verdict
 
 EVERY_STAGE: Final = "all"
 """The stage of a partition that all of them share."""
@@ -61,6 +61,9 @@ class PipelineTelemetry:
             "processing_failed", "Touchpoints a stage failed on; see dead-letters", "stage"
         )
         self._ticks_failed = counter("ticks_failed", "Calls of the clock a stage failed on")
+        self._buried = counter(
+            "dead_lettered", "What stages put on dead-letters, but for failures", "reason"
+        )
         self._refused = counter("publications_refused", "Publications not accepted", "reason")
         self._removed = counter("removed", "Records retention or compaction took", "topic")
         self._sessions = counter("sessions_closed", "Sessions closed, first time", "channel")
@@ -161,7 +164,9 @@ class PipelineTelemetry:
         for message in messages:
             record: Any = message.record
             kind = type(record)
-            if kind is Alert:
+            if kind is DeadLetter:
+                tally[self._buried, (record.reason,)] += 1
+            elif kind is Alert:
                 tally[self._alerts, (record.state,)] += 1
             elif kind in _REVISED:
                 if record.revision > 1:
@@ -275,6 +280,10 @@ class PipelineTelemetry:
         """The engine has stopped for good."""
         self._ready.set(0)
         _logger.error("the pipeline has stopped: %s", error, exc_info=error)
+
+    def order_obeyed(self, what: str, order: str, *, refused: bool) -> None:
+        """An operator's order was carried out. Who it was about is not said anywhere."""
+        _logger.info("order %s: %s %s", order, what, "refused" if refused else "done")
 
     def records_removed(self, topic: str, count: int) -> None:
         """Retention or compaction took records of a topic."""

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline.stitching import alerts, customer, handovers, identity, keys, votes
+from pipeline.stitching import alerts, customer, forgetting, handovers, identity, keys, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
@@ -28,7 +28,7 @@ from pipeline.stitching.signals import IDENTITY_ONLY
 from pipeline.stitching.votes import BALLOTS, Ballot, Tally
 from pipeline.stitching.watched import Watched
 from schemas.codec import encode
-from schemas.controls import Control, Interaction
+from schemas.controls import Control, Erase, Handover, Interaction
 from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
@@ -87,7 +87,14 @@ def identify(
     state = state or IdentifierState()
     record = message.record
     if isinstance(record, Link):
+        if state.erased is not None and record.at <= state.erased:
+            return Change(state, [])
         return identity.link(state, key, record, rules.identity)
+    if isinstance(record, Erase):
+        return forgetting.in_identifier(state, key, record, rules.identity)
+    assert isinstance(record, Touchpoint)
+    if forgetting.is_erased(state.erased, record):
+        return Change(state, [])
     return identity.identify(state, key, [_shown_by(message, rules)], rules.identity)
 
 
@@ -108,9 +115,17 @@ def _identify_at_once(
     results: list[Message] = []
     arrived: list[identity.Shown] = []
     for message in messages:
-        if isinstance(message.record, Link):
-            results += identity.link(state, key, message.record, rules.identity).results
-        else:
+        record = message.record
+        if isinstance(record, Erase):
+            if arrived:
+                results += identity.identify(state, key, arrived, rules.identity).results
+                arrived = []
+            forgotten = forgetting.in_identifier(state, key, record, rules.identity)
+            state, results = forgotten.state, results + forgotten.results
+        elif isinstance(record, Link):
+            if state.erased is None or record.at > state.erased:
+                results += identity.link(state, key, record, rules.identity).results
+        elif isinstance(record, Touchpoint) and not forgetting.is_erased(state.erased, record):
             arrived.append(_shown_by(message, rules))
     if arrived:
         results += identity.identify(state, key, arrived, rules.identity).results
@@ -133,10 +148,17 @@ def stitch(
         assert state is None or isinstance(state, Tally)
         return votes.count(state, [record], watermark, rules)
     assert not isinstance(state, Tally)
+    if isinstance(record, Erase):
+        forgotten = forgetting.in_customer(state or CustomerState(key), record)
+        return Change(forgotten.state if is_kept(forgotten.state) else None, forgotten.results)
     if isinstance(record, Control):
+        if state is not None and state.erased is not None and isinstance(record, Handover):
+            record = forgetting.remaining(state.erased, record)
         received = handovers.receive(state or CustomerState(key), record, rules)
         return Change(received.state if is_kept(received.state) else None, received.results)
     assert isinstance(record, Touchpoint)
+    if state is not None and forgetting.is_erased(state.erased, record):
+        return Change(state, [])
     if IDENTITY_ONLY in record.signals:
         return Change(state, [])  # it has told identify all it has to tell
     if is_too_late(state, record.occurred_at, watermark, rules):
@@ -165,6 +187,10 @@ def _stitch_at_once(
     if len(messages) == 1:
         return stitch(state, key, messages[0], watermark, rules)
     assert not isinstance(state, Tally)
+    if (state is not None and state.erased is not None) or any(
+        isinstance(one.record, Erase) for one in messages
+    ):
+        return _stitch_in_turn(state, key, messages, watermark, rules)
     arriving = customer.Arriving(state or CustomerState(key), rules)
     for message in messages:
         record = message.record
@@ -180,6 +206,22 @@ def _stitch_at_once(
                 arriving.touchpoint(_interaction_of(key, message, record, rules))
     change = arriving.settled()
     return Change(change.state if is_kept(change.state) else None, change.results)
+
+
+def _stitch_in_turn(
+    state: CustomerState | None,
+    key: str,
+    messages: list[Message],
+    watermark: datetime | None,
+    rules: Rules,
+) -> Change[Any]:
+    """One after the other: what is of an erased customer depends on what comes before it."""
+    change: Change[Any] = Change(state, [])
+    results: list[Message] = []
+    for message in messages:
+        change = stitch(change.state, key, message, watermark, rules)
+        results += change.results
+    return Change(change.state, results)
 
 
 def watch(
@@ -219,16 +261,16 @@ def _stitched_due_at(state: CustomerState | Tally, rules: Rules) -> datetime | N
     return customer.due_at(state, rules)
 
 
-_TALLY: Final = b"\xc1"
+TALLY: Final = b"\xc1"
 """What the bytes of a tally begin with; no value of msgpack does."""
 
 
 def _pack_stitched(state: CustomerState | Tally) -> bytes:
-    return _TALLY + _encoder.encode(state) if isinstance(state, Tally) else pack(state)
+    return TALLY + _encoder.encode(state) if isinstance(state, Tally) else pack(state)
 
 
 def _unpack_stitched(packed: bytes) -> CustomerState | Tally:
-    if packed.startswith(_TALLY):
+    if packed.startswith(TALLY):
         return _decode_tally(memoryview(packed)[1:])
     return unpack(packed)
 

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from schemas.controls import Control, Handover, Reached, Recall, Reroute
+from schemas.controls import Control, Erase, Handover, Reached, Recall, Reroute
 from schemas.errors import ContractViolation
 from schemas.records import Record, Touchpoint
 from schemas.topics import TOPICS
@@ -24,7 +24,7 @@ _CONTROL: Final = b'{"control":'
 """What a control record begins with, since its tag goes first; no touchpoint has such a field."""
 
 _decode_control: Final[Callable[[bytes], Control]] = msgspec.json.Decoder(
-    Handover | Reached | Recall | Reroute
+    Erase | Handover | Reached | Recall | Reroute
 ).decode
 _decode_touchpoint = msgspec.json.Decoder(Touchpoint).decode
 

@@ -105,6 +105,23 @@ class Handover(Control, frozen=True):
     interactions: tuple[Interaction, ...]
 
 
+class Erase(Control, frozen=True):
+    """A customer is to be forgotten: an operator's word to one of the identifiers concerned.
+
+    The identifier passes it on to its own customer. What was received by then and comes later is
+    the forgotten customer's still, and is dropped; what is received later is new.
+
+    Attributes:
+        identifier: Who is addressed, by its own key or its customer's.
+        names: All identifiers that only the forgotten customer had.
+        at: When it was ordered, by the wall clock.
+    """
+
+    identifier: str
+    names: tuple[str, ...]
+    at: datetime
+
+
 class Reached(Control, frozen=True):
     """How far event time has come in one partition of the stage before.
 

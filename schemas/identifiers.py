@@ -43,6 +43,13 @@ that does not stand here is weak: it is kept and links nothing."""
 PREVIOUS_ID: Final = "previous_id"
 """Not an identifier but a directive: the value of an alias call that names the same person."""
 
+UNLINKED_FROM: Final = "unlinked_from"
+"""Likewise: an operator's word that the identifier shown beside it is not this one's, given as
+`type:value`. No emitter may say so."""
+
+DIRECTIVES: Final = frozenset({PREVIOUS_ID, UNLINKED_FROM})
+"""What stands among identifiers and is none."""
+
 PERSONAL: Final = frozenset({"email", "phone", "caller_number", "ip"})
 """Types whose values are hashed with a key before they reach a topic."""
 
@@ -80,6 +87,8 @@ def normalise(identifier_type: str, value: str) -> str:
     """
     text = value if value.isascii() else unicodedata.normalize("NFC", value)
     text = text.strip().strip(_QUOTES).strip()
+    if _blocked(text, _NO_OTHERS) is not None:
+        return text  # as it stands: folded or stripped, it might pass for somebody
     if identifier_type == "email":
         return text.casefold()
     if identifier_type in ("phone", "caller_number"):
@@ -88,6 +97,10 @@ def normalise(identifier_type: str, value: str) -> str:
     return text
 
 
+NAMES_NOBODY: Final = ("empty", "zeros", "placeholder", "repeated_character")
+"""What `blocked` may answer."""
+
+_NO_OTHERS: Final[frozenset[str]] = frozenset()
 _LONGEST_WORD: Final = max(map(len, BLOCKED | BLOCKED_EXACTLY))
 
 
@@ -99,7 +112,7 @@ def blocked(value: str, extra: frozenset[str] = frozenset()) -> str | None:
         extra: Further values to block, case-folded: the catalogue's own list.
 
     Returns:
-        `empty`, `zeros`, `placeholder` or `repeated_character`; a closed list, fit for a label.
+        One of `NAMES_NOBODY`; a closed list, fit for a label.
     """
     if len(value) > _LONGEST_WORD and (not extra or value.casefold() not in extra):
         start = set(value[:8])
@@ -117,7 +130,7 @@ def _blocked(value: str, extra: frozenset[str]) -> str | None:
     folded = value.casefold()
     if value in BLOCKED_EXACTLY or folded in BLOCKED or folded in extra:
         return "placeholder"
-    if _ONE_CHARACTER.fullmatch(value):
+    if _ONE_CHARACTER.fullmatch(folded):
         return "repeated_character"
     return None
 
@@ -155,6 +168,6 @@ def primary(
     if linking:
         return f"{linking[-1]}:{identifiers[linking[-1]]}"
     for name in sorted(identifiers):
-        if name != PREVIOUS_ID:
+        if name not in DIRECTIVES:
             return f"{name}:{identifiers[name]}"
     return f"@event:{source}/{touchpoint_id}"

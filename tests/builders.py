@@ -134,7 +134,7 @@ def touchpoint(clock: str, *signals: str, day: int = 0, **fields: Any) -> Touchp
 
 IDENTIFIER_TYPES = (
     "user_id", "account_id", "crm_id", "email", "phone", "device_id", "network_user_id",
-    "anonymous_id", "caller_number", "ip", "previous_id",
+    "anonymous_id", "caller_number", "ip", "previous_id", "unlinked_from",
 )  # fmt: skip
 
 

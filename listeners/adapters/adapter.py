@@ -7,7 +7,7 @@ so that it is the same whatever a touchpoint was written in.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -16,10 +16,8 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from listeners.adapters.bounds import Bounds, out_of_range
-from listeners.credentials import HASH_LENGTH, hash_identifier
 from listeners.errors import ItemRefused, Reason
 from listeners.settings import ListenerSettings
-from schemas.identifiers import CLASSES, PERSONAL, PREVIOUS_ID, blocked, normalise
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
 
@@ -28,9 +26,6 @@ RATINGS: Final[Mapping[str, tuple[float, float]]] = {"ces": (1, 7), "nps": (0, 1
 
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME_MAX: Final = datetime(9000, 1, 1, tzinfo=UTC)
-_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,63}")
-_HASH: Final = re.compile(rf"[0-9a-f]{{{HASH_LENGTH}}}")
-_QUOTES_AND_SPACE: Final = "\"'`\u201c\u201d\u2018\u2019 \t"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY: Final = msgspec.Raw(b"{}")
 _encode: Final = msgspec.json.Encoder().encode
@@ -96,10 +91,11 @@ class Context:
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
         untimed: How many items had no time of their own.
+        nobody: How many identifiers named nobody, by what they were; see `schemas.identifiers`.
     """
 
     __slots__ = (
-        "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits", "new_id",
+        "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits", "new_id", "nobody",
         "received_at", "shift", "source", "untimed",
     )  # fmt: skip
 
@@ -127,6 +123,7 @@ class Context:
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
         self.untimed = 0
+        self.nobody: dict[str, int] = {}
 
 
 class Adapter(Protocol):
@@ -187,75 +184,6 @@ def _check_text(value: str, where: str, limits: Limits) -> None:
             expected=f"at most {limits.id_length_max} characters",
             found=kind_of(value),
         )
-
-
-def identifiers_of(
-    written: Iterable[tuple[str, str | int | None]], context: Context, places: Mapping[str, str]
-) -> dict[str, str]:
-    """Identifiers as they cross a topic: normalised, the personal ones hashed.
-
-    Null and empty values are unknown and left out, as are personal ones that name nobody. What
-    names nobody among the others is the identify stage's to say, which counts it.
-
-    Args:
-        written: Type and value.
-        context: Whose they are.
-        places: The JSON path of a type in this dialect; that of `""` where it is not listed.
-
-    Raises:
-        ItemRefused: None is left, there are too many, or one cannot be an identifier.
-    """
-    found: dict[str, str] = {}
-    longest = context.limits.id_length_max
-    for kind, value in written:
-        if kind not in CLASSES and not _is_type(kind):
-            raise ItemRefused(
-                reason=Reason.FIELD_INVALID,
-                where=places[""],
-                expected="a type of identifier such as user_id: letters, digits and _ . -",
-                found=kind_of(kind),
-            )
-        if value.__class__ is not str or not value.isprintable() or len(value) > longest:
-            value = text_of(value, _place(kind, places), context.limits)
-        if not value:
-            continue
-        text: str = value
-        if kind in PERSONAL:
-            if context.keeps_hashes and _HASH.fullmatch(text):
-                found[kind] = text
-                continue
-            text = normalise(kind, text)
-            if blocked(text) is None:
-                found[kind] = hash_identifier(text, context.hash_key)
-            continue
-        if not text.isascii() or text[0] in _QUOTES_AND_SPACE or text[-1] in _QUOTES_AND_SPACE:
-            text = normalise(kind, text)
-        if text:
-            found[kind] = text
-    if not found or (len(found) == 1 and PREVIOUS_ID in found):
-        raise ItemRefused(
-            reason=Reason.NO_IDENTIFIER,
-            where=places[""],
-            expected="at least one identifier that names somebody",
-            found="none",
-        )
-    if len(found) > context.limits.identifiers_max:
-        raise ItemRefused(
-            reason=Reason.TOO_MANY_VALUES,
-            where=places[""],
-            expected=f"at most {context.limits.identifiers_max} identifiers",
-            found=f"{len(found)}",
-        )
-    return found
-
-
-def _place(kind: str, places: Mapping[str, str]) -> str:
-    return places.get(kind) or f"{places['']}.{kind if _is_type(kind) else '…'}"
-
-
-@lru_cache(maxsize=1024)
-def _is_type(kind: str) -> bool:
-    return _TYPE.fullmatch(kind) is not None
 
 
 def time_of(value: datetime | float, where: str) -> datetime:

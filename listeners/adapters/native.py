@@ -15,7 +15,6 @@ from listeners.adapters.adapter import (
     Limits,
     check_rating,
     id_of,
-    identifiers_of,
     lacks,
     raw_of,
     refusal,
@@ -25,6 +24,7 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, elements, read, said
+from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from listeners.settings import ListenerSettings
 from schemas.inbound import (

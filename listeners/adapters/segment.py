@@ -16,7 +16,6 @@ from listeners.adapters.adapter import (
     Limits,
     check_rating,
     id_of,
-    identifiers_of,
     lacks,
     raw_of,
     refusal,
@@ -26,6 +25,7 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, elements, members, read
+from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.native import unreadable
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, SegmentCall, fault_in

@@ -45,10 +45,14 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         addressed: Whether touchpoints were sent to its own customer.
         kept: Whether other keys may address its own customer, which therefore has to remember
             whom to forward to.
-        mixed: Whether different owners ever claimed it.
+        mixed: Whether different owners ever claimed it, or one was parted from it: then only the
+            timeline tells whose it is.
         forgotten: What is earlier is nobody's any more: claims that old had to be let go of.
         seen: The latest event time at which anything showed it.
         version: How often its timeline has changed.
+        parted: Owners that an operator parted it from, and when: what they claimed until then
+            does not count.
+        erased: When its customer was erased: what was received by then is dropped.
     """
 
     claims: list[Claim] = []
@@ -63,6 +67,16 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     forgotten: datetime | None = None
     seen: datetime | None = None
     version: int = 0
+    parted: dict[str, datetime] = {}
+    erased: datetime | None = None
+
+
+def standing(claims: list[Claim], state: IdentifierState) -> list[Claim]:
+    """Those that count: not what an operator took back, by a claim's owner and until a time."""
+    parted = state.parted
+    if not parted:
+        return claims
+    return [one for one in claims if one.anchor not in parted or one.at > parted[one.anchor]]
 
 
 def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:
@@ -81,7 +95,8 @@ def timeline(state: IdentifierState, rules: IdentityRules) -> Owners:
     From the moment that too many people share it, a claim holds for a session's length only. What
     is older than the oldest claim belongs to its owner, unless older claims were forgotten.
     """
-    claims = [one for one in state.claims or state.implied if one.anchor not in state.refused]
+    counted = standing(state.claims, state) or standing(state.implied, state)
+    claims = [one for one in counted if one.anchor not in state.refused]
     owners: list[tuple[datetime, str]] = []
     if state.forgotten is not None and claims:
         owners.append((_BEFORE_ALL, ""))

@@ -6,7 +6,8 @@ give the same. What other customers send is `handovers`' work.
 A state that is passed in is spent: use the one that comes back.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from pipeline.stitching import handovers, revisions, votes
 from pipeline.stitching.change import Change, Message
@@ -17,6 +18,10 @@ from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late, seal, settled_at
 from pipeline.stitching.unions import append, refold, shows_late, spoke_too_soon, unite
 from schemas.controls import Control, Handover, Interaction
+
+ERASED_REMEMBERED: Final = timedelta(days=8)
+"""How long a customer remembers having been erased: a day longer than anything stays on the topics
+that it may still come from."""
 
 
 def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[CustomerState]:
@@ -133,6 +138,8 @@ def expire(
         seal(state, rules)
     if state.forwarding is not None:
         state.forwarding.forget(until)
+    if state.erased is not None and until >= state.erased + ERASED_REMEMBERED:
+        state.erased = None
     if not is_kept(state):
         return Change(None, results)
     return Change(state, results)
@@ -155,5 +162,7 @@ def due_at(state: CustomerState, rules: Rules) -> datetime | None:
     if due is None and picture.sessions:
         return settled_at(picture, rules)
     if due is None and state.forwarding is not None:
-        return state.forwarding.until
+        due = state.forwarding.due_at
+    if due is None and state.erased is not None:
+        return state.erased + ERASED_REMEMBERED
     return due

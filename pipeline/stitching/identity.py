@@ -13,10 +13,10 @@ too many people is shared: it joins nothing, and a login counts for one session'
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
-from pipeline.stitching import notices
+from pipeline.stitching import caps, notices
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import (
     CLAIMS_MAX,
@@ -25,15 +25,16 @@ from pipeline.stitching.claims import (
     class_of,
     is_shared,
     owner_of,
+    standing,
     thin,
     timeline,
 )
-from pipeline.stitching.ids import customer_of, dead_letter_of
+from pipeline.stitching.ids import customer_of
 from pipeline.stitching.ownership import Owners, differences
 from pipeline.stitching.rules import IdentityRules, Rules
-from schemas.identifiers import PREVIOUS_ID, IdentifierClass, blocked
-from schemas.records import DeadLetter, IdentityMove, Link, Touchpoint
-from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, LINKS
+from schemas.identifiers import PREVIOUS_ID, UNLINKED_FROM, blocked
+from schemas.records import IdentityMove, Link, Touchpoint
+from schemas.topics import CUSTOMER_TOUCHPOINTS, LINKS
 
 LINK_SPAN: Final = 600.0
 """Seconds of event time within which one identifier tells another of the same owner once, with
@@ -43,6 +44,11 @@ the result."""
 
 SPANS_MAX: Final = 32
 """Spans an identifier remembers having told of; a forgotten one is told again, harmlessly."""
+
+BY_OPERATOR: Final = "asked_by_operator"
+"""Reason of a change that no record showed."""
+
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 Shown = tuple[Touchpoint, tuple[str, ...]]
@@ -86,6 +92,8 @@ def _learn(
     at = touchpoint.occurred_at
     if state.seen is None or at > state.seen:
         state.seen = at
+    if UNLINKED_FROM in touchpoint.identifiers:
+        return part(state, key, touchpoint, rules)
     results: list[Message] = []
     alias = _alias(touchpoint, shown[0] if shown else key, rules)
     if alias is not None and alias[0] == key:
@@ -110,21 +118,41 @@ def link(
     if state.seen is None or told.at > state.seen:
         state.seen = told.at
     if told.reason == "holds":
-        return Change(state, [*_keep(state, key, told, rules), *_hold(state, key, told, rules)])
+        results = _keep(state, key, told, rules)
+        return Change(state, results + caps.hold(state, key, told, rules))
     results = _keep(state, key, told, rules)
     made = Claim(told.at, told.anchor, told.origin)
     if told.reason in ("shown_together", "alias"):
         return Change(state, results + claim(state, key, made, told.touchpoint, rules))
     before = timeline(state, rules)
     if told.reason == "cap":
-        if told.anchor not in state.refused:
-            state.refused.append(told.anchor)
+        caps.refuse(state, told.anchor)
     else:
         at_origin = (told.at, told.origin)
         state.implied = [one for one in state.implied if (one.at, one.origin) != at_origin]
         if not told.revoked:
             state.implied = sorted([*state.implied, made])[-CLAIMS_MAX:]
     return Change(state, results + _moved(state, key, before, told.touchpoint, rules, told.reason))
+
+
+def part(
+    state: IdentifierState, key: str, touchpoint: Touchpoint, rules: IdentityRules
+) -> list[Message]:
+    """An operator says that an owner is none: what it claimed until now counts no more.
+
+    A claim that comes later, or of a later time, does: parting is itself a claim with a time, and
+    so a matter of the set, not of the order of arrival.
+    """
+    owner, at = touchpoint.identifiers[UNLINKED_FROM], touchpoint.occurred_at
+    known = state.parted.get(owner)
+    if known is not None and known >= at:
+        return []
+    before = timeline(state, rules)
+    state.parted[owner], state.mixed = at, True
+    results = _moved(state, key, before, touchpoint.id, rules, BY_OPERATOR)
+    if not any(one.anchor == owner for one in standing(state.claims, state)):
+        results.append(notices.holds(key, Claim(at, owner), touchpoint.id, revoked=True))
+    return results
 
 
 def due_at(state: IdentifierState, rules: Rules) -> datetime | None:
@@ -175,7 +203,7 @@ def claim(
         return []
     if made.anchor in state.refused:
         return []
-    if not claims and not state.implied:
+    if not claims and not state.implied and not state.parted:
         return _first_claim(state, key, made, touchpoint)
     before = timeline(state, rules)
     if made.origin:
@@ -186,7 +214,7 @@ def claim(
             return []
         if earlier is not None:
             claims.remove(earlier)
-    held = any(one.anchor == made.anchor for one in claims)
+    held = any(one.anchor == made.anchor for one in standing(claims, state))
     at = bisect_right(claims, made)
     if at and claims[at - 1] == made:
         return []
@@ -194,7 +222,8 @@ def claim(
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     if len(claims) > CLAIMS_MAX:
         thin(state)
-    results = [] if held else [notices.holds(key, made, touchpoint)]
+    counts = made.at > state.parted.get(made.anchor, _BEFORE_ALL)
+    results = [] if held or not counts else [notices.holds(key, made, touchpoint)]
     results += _moved(state, key, before, touchpoint, rules, "shown_together")
     return results
 
@@ -228,7 +257,7 @@ def _moved(
     state.version += 1
     if state.addressed or state.kept:
         results.append(notices.reroute(state, key, after, touchpoint))
-    if not all(name for _, name in after):
+    if not after or not all(name for _, name in after):
         state.addressed = True  # by recalls, which give its own customer what is nobody else's
     forgotten = state.forgotten
     former = {
@@ -251,9 +280,9 @@ def _imply(
     state: IdentifierState, key: str, touchpoint: str, rules: IdentityRules
 ) -> list[Message]:
     """What a device met at different times belongs together: its e-mail to its login."""
-    claims = state.claims
+    claims = standing(state.claims, state)
     people = [one for one in claims if class_of(one.anchor, rules) == "unique"]
-    others = [one for one in claims if class_of(one.anchor, rules) != "unique"]
+    others = [one for one in claims if one.anchor and class_of(one.anchor, rules) != "unique"]
     implied: dict[tuple[str, datetime], str] = {}
     if people and others and not is_shared(claims, rules):
         for one in others:
@@ -279,51 +308,6 @@ def _imply(
         results.append(Message(LINKS, identifier, record))
     state.told = [Claim(at, owner, name) for (name, at), owner in sorted(implied.items())]
     return results
-
-
-def _hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> list[Message]:
-    """Count an identifier that this one now owns; over the limit it is given back."""
-    name = told.origin
-    if name in state.held:
-        state.held[name] = max(state.held[name], told.at)
-        return []
-    since = told.at - rules.shared_window
-    state.held = {
-        one: at
-        for one, at in state.held.items()
-        if at >= since or class_of(one, rules) != IdentifierClass.DEVICE
-    }
-    kind = class_of(name, rules)
-    alike = [
-        one
-        for one, at in state.held.items()
-        if class_of(one, rules) == kind
-        and (kind != "device" or at >= since)
-        and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0])
-    ]
-    limits = {"device": rules.device_max, "strong": rules.strong_max, "unique": 1}
-    limit = limits.get(kind, rules.identifiers_max)
-    if len(alike) < limit and len(state.held) < rules.identifiers_max:
-        state.held[name] = told.at
-        return []
-    refusal = Link(
-        identifier=name,
-        anchor=key,
-        at=told.at,
-        origin=key,
-        reason="cap",
-        touchpoint=told.touchpoint,
-    )
-    letter = DeadLetter(
-        id=dead_letter_of("identify", "identifier_cap", f"{key} {name}".encode()),
-        source="identify",
-        reason="identifier_cap",
-        where="identify",
-        expected=f"at most {limit} {kind} identifiers of one customer",
-        found=f"one more, of touchpoint {told.touchpoint}",
-        received_at=told.at,
-    )
-    return [Message(LINKS, name, refusal), Message(DEAD_LETTERS, "identify", letter)]
 
 
 def _alias(touchpoint: Touchpoint, anchor: str, rules: IdentityRules) -> tuple[str, str] | None:

@@ -38,6 +38,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
         forwarding: Whom things belong to instead; None where nothing was ever told of that.
         sealed: What is earlier can no longer be told apart; set when the tail had to be cut.
         looked: The tail's length at which it is next looked through for sealing.
+        erased: When the customer was erased: what was received by then is dropped.
     """
 
     customer: str
@@ -49,6 +50,7 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
     forwarding: Forwarding | None = None
     sealed: datetime | None = None
     looked: int = SEAL_FROM
+    erased: datetime | None = None
 
 
 class _Stored(msgspec.Struct, array_like=True, gc=False):
@@ -152,7 +154,7 @@ def forwarding_of(state: CustomerState) -> Forwarding:
 
 def is_kept(state: CustomerState) -> bool:
     """Whether anything has to be kept of the customer."""
-    if state.tail or state.base is not None:
+    if state.tail or state.base is not None or state.erased is not None:
         return True
     return state.forwarding is not None and not state.forwarding.empty
 

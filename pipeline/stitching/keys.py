@@ -5,7 +5,7 @@ from typing import Final
 from pipeline.stitching.claims import class_of
 from pipeline.stitching.ids import customer_of
 from pipeline.stitching.rules import IdentityRules
-from schemas.identifiers import PREVIOUS_ID, blocked
+from schemas.identifiers import DIRECTIVES, blocked
 from schemas.records import Touchpoint
 
 REMEMBERED_MAX: Final = 50_000
@@ -34,7 +34,7 @@ def read(touchpoint: Touchpoint, rules: IdentityRules) -> tuple[str, tuple[str, 
     if shown:
         return shown[-1], shown[:-1]
     for name in sorted(identifiers):
-        if name != PREVIOUS_ID and blocked(identifiers[name], rules.blocked) is None:
+        if name not in DIRECTIVES and blocked(identifiers[name], rules.blocked) is None:
             return f"{name}:{identifiers[name]}", ()
     return f"@event:{touchpoint.source}/{touchpoint.id}", ()
 

@@ -15,8 +15,8 @@ from schemas.records import IdentityChange, IdentityMove, Link
 from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES, LINKS
 
 
-def holds(key: str, made: Claim, touchpoint: str) -> Message:
-    """Tell an owner what it owns from now on."""
+def holds(key: str, made: Claim, touchpoint: str, *, revoked: bool = False) -> Message:
+    """Tell an owner what it owns from now on, or no longer does."""
     record = Link(
         identifier=made.anchor,
         anchor=made.anchor,
@@ -24,6 +24,7 @@ def holds(key: str, made: Claim, touchpoint: str) -> Message:
         origin=key,
         reason="holds",
         touchpoint=touchpoint,
+        revoked=revoked,
     )
     return Message(LINKS, made.anchor, record)
 

@@ -12,6 +12,7 @@ follows an interaction by the way it went, and meets it at rest, or is there bef
 """
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -22,12 +23,22 @@ from schemas.controls import Hop
 Path = tuple[Hop, ...]
 
 
+TOLD_MAX: Final = 1_000
+"""Identifiers of which a customer remembers what it was told, and customers to whom it passed
+things on; of more within a revision window the oldest go (P). Only what everybody shows gets there.
+"""
+
+
 class Told(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The newest that is known of one identifier's timeline; as `controls.Recall` has it."""
+    """The newest that is known of one identifier's timeline; as `controls.Recall` has it.
+
+    It is remembered until then.
+    """
 
     version: int
     owners: Owners
     since: datetime | None = None
+    until: datetime | None = None
 
 
 class Forwarding(msgspec.Struct, array_like=True, gc=False):
@@ -75,7 +86,10 @@ class Forwarding(msgspec.Struct, array_like=True, gc=False):
         known = self.told.get(identifier)
         if known is not None and known.version >= told.version:
             return False
-        self.told[identifier] = told
+        self.told.pop(identifier, None)  # so that it goes to the end, with what is new
+        self.told[identifier] = Told(told.version, told.owners, told.since, until)
+        if len(self.told) > TOLD_MAX:
+            del self.told[next(iter(self.told))]
         self.remember(until)
         return True
 
@@ -88,6 +102,8 @@ class Forwarding(msgspec.Struct, array_like=True, gc=False):
         if len(path) > 1:
             if owner not in self.passed:
                 self.passed.append(owner)
+                if len(self.passed) > TOLD_MAX:
+                    del self.passed[0]
             self.remember(until)
 
     def remember(self, until: datetime) -> None:
@@ -99,6 +115,16 @@ class Forwarding(msgspec.Struct, array_like=True, gc=False):
         """Let go of what can matter no more."""
         if self.until is not None and now >= self.until:
             self.told, self.passed, self.until = {}, [], None
+        elif self.told:
+            past = [n for n, one in self.told.items() if one.until is not None and one.until <= now]
+            for name in past:
+                del self.told[name]
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the first of what is remembered can matter no more."""
+        oldest = next(iter(self.told.values()), None)
+        return self.until if oldest is None or oldest.until is None else oldest.until
 
     @property
     def empty(self) -> bool:

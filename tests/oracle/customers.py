@@ -19,14 +19,17 @@ class Claimed:
         self.claims: Claims = defaultdict(list)
         self.implied: Claims = defaultdict(list)
         self.told: dict[tuple[str, str, str, int], datetime] = {}
+        self.parted: dict[tuple[str, str], datetime] = {}
         for one in touchpoints:
             self._claim(one)
         for (_, other, owner, _), at in self.told.items():
             self.claims[other].append((at, owner))
+        self._take_back(self.claims)
         for claims in self.claims.values():
             claims.sort()
         for claims in list(self.claims.values()):
             self._imply(claims)
+        self._take_back(self.implied)
         for claims in self.implied.values():
             claims.sort()
 
@@ -57,7 +60,7 @@ class Claimed:
         if shown:
             return shown[-1]
         for name, value in sorted(one.identifiers.items()):
-            if name != PREVIOUS_ID and self._names(value):
+            if name not in ("previous_id", "unlinked_from") and self._names(value):
                 return f"{name}:{value}"
         return f"event:{one.id}"
 
@@ -76,6 +79,10 @@ class Claimed:
 
     def _claim(self, one: Touchpoint) -> None:
         shown, node = self.shown_by(one), self.node_of(one)
+        if "unlinked_from" in one.identifiers:
+            pair = (node, one.identifiers["unlinked_from"])
+            self.parted[pair] = max(one.occurred_at, self.parted.get(pair, one.occurred_at))
+            return
         if not shown:
             return
         strongest = shown[0]
@@ -93,6 +100,15 @@ class Claimed:
         if strongest.startswith("anonymous_id:"):
             owner, alias = sorted((strongest, alias))
         self._tell(one, node, alias, owner)
+
+    def _take_back(self, all_claims: Claims) -> None:
+        """What an operator parted: claims of that owner until then were never made."""
+        for name, claims in all_claims.items():
+            claims[:] = [
+                (at, owner)
+                for at, owner in claims
+                if (name, owner) not in self.parted or at > self.parted[name, owner]
+            ]
 
     def _tell(self, one: Touchpoint, node: str, other: str, owner: str) -> None:
         """Of what one identifier tells another in ten minutes, the first counts."""

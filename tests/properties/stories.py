@@ -73,6 +73,17 @@ LOGINS: tuple[dict[str, str], ...] = (
     {"user_id": "u-3", "crm_id": "c-1"}, {"user_id": "null", "email": "e-1"},
 )  # fmt: skip
 WEAK: tuple[dict[str, str], ...] = ({"ip": "i-1"}, {"caller_number": "+44"}, {"telepathy": "z"})
+UNLINKS = (
+    ("anonymous_id", "a-1", "user_id:u-1"), ("anonymous_id", "a-1", "user_id:u-2"),
+    ("anonymous_id", "a-1", "email:e-1"), ("anonymous_id", "a-1", "device_id:d-1"),
+    ("anonymous_id", "a-2", "user_id:u-1"), ("anonymous_id", "a-2", "user_id:u-2"),
+    ("device_id", "d-1", "user_id:u-1"), ("device_id", "d-1", "email:e-1"),
+    ("email", "e-1", "user_id:u-1"), ("email", "e-1", "user_id:u-2"),
+    ("network_user_id", "n-1", "user_id:u-1"), ("anonymous_id", "a-3", "network_user_id:n-1"),
+    ("account_id", "k-1", "user_id:u-4"), ("phone", "p-1", "email:e-2"),
+    ("anonymous_id", "a-1", "anonymous_id:a-2"), ("crm_id", "c-1", "user_id:u-3"),
+)  # fmt: skip
+"""What an operator takes back: type, value, and the owner it is parted from."""
 ALIASES = ("a-1", "a-2", "a-9", "u-1")
 
 
@@ -227,6 +238,10 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
     elif doing.extra == 7:
         source = "kiosk"
     plan = ("gold", "basic")[doing.extra - 8] if 8 <= doing.extra < 10 else None
+    if 10 <= doing.extra < 12:
+        kind, value, owner = UNLINKS[doing.signal]
+        identifiers = {kind: value, "unlinked_from": owner}
+        shown = ("identity_only",)
     rating = RATINGS[doing.rating - 1] if 1 <= doing.rating <= len(RATINGS) else None
     return Touchpoint(
         id=f"{'abcd'[doing.salt]}-{number:02d}",
@@ -237,7 +252,11 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         occurred_at=at,
         received_at=at,
         identifiers=identifiers,
-        session_hint=f"s-{doing.hint}" if 1 <= doing.hint <= 2 else None,
+        session_hint=(
+            f"s-{doing.hint}"
+            if 1 <= doing.hint <= 2 and "unlinked_from" not in identifiers
+            else None
+        ),
         signals=shown,
         intent=INTENTS[doing.intent - 1] if 1 <= doing.intent <= len(INTENTS) else None,
         rating=None if rating is None else Rating(scale=rating[0], value=rating[1]),  # type: ignore[arg-type]

@@ -15,12 +15,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from pipeline.runtimes.embedded import orders
 from pipeline.runtimes.embedded.database import (
     database_path,
     failure_of,
     open_writer,
     refused_to_write,
 )
+from pipeline.runtimes.embedded.erasing import Erasing
 from pipeline.runtimes.embedded.housekeeping import Housekeeping
 from pipeline.runtimes.embedded.intake import (
     RETRY_DISK,
@@ -31,6 +33,7 @@ from pipeline.runtimes.embedded.intake import (
 )
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
+from pipeline.runtimes.embedded.obeying import erased, published
 from pipeline.runtimes.embedded.processing import Processing
 from pipeline.runtimes.embedded.reader import LogReader
 from pipeline.runtimes.embedded.store import Store
@@ -73,6 +76,7 @@ class EmbeddedRuntime:
         clock: The wall clock.
         unavailable: Builds the error that a refused publisher gets.
         telemetry: Where to count and log.
+        erasing: Erases customers when an operator orders it; without it orders wait.
         connection: The class of the writing connection; a test's may fail on cue.
 
     Attributes:
@@ -88,8 +92,10 @@ class EmbeddedRuntime:
         clock: Callable[[], datetime],
         unavailable: Unavailable,
         telemetry: PipelineTelemetry,
+        erasing: Erasing | None = None,
         connection: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
+        self._erasing = erasing
         self._directory = directory
         self._engine_factory = engine_factory
         self._codecs = {stage: StageCodec(*codec) for stage, codec in codecs.items()}
@@ -187,7 +193,7 @@ class EmbeddedRuntime:
         self._lock.acquire()
         try:
             self._connection = open_writer(self._directory, self._codecs, self._connection_class)
-            log = Log(self._connection)
+            log = self._log = Log(self._connection)
             stores = {
                 stage: Store(self._connection, stage, codec)
                 for stage, codec in self._codecs.items()
@@ -226,6 +232,7 @@ class EmbeddedRuntime:
             if monotonic() >= self._next_tick:
                 self._next_tick = monotonic() + TICK.total_seconds()
                 self._processing.tick(self._clock())
+                self._obey()
                 self._turns_to_tidy = max(self._turns_to_tidy, 1)
                 if not busy:  # else by size alone: a page that many cycles change is copied once
                     self._checkpoint()
@@ -236,6 +243,22 @@ class EmbeddedRuntime:
             if not refused_to_write(error):
                 raise
             self._wait_for_space(error)
+
+    def _obey(self) -> None:
+        """Carry out what operators ordered since the last tick."""
+        if self._erasing is None or self._processing.halted:
+            return
+        for order in orders.waiting(self._directory):
+            now = self._clock()
+            if isinstance(order, orders.Erase):
+                given = erased(order, self._connection, self._log, self._erasing, now)
+                self._processing.reload()
+                self._telemetry.order_obeyed("erase", order.id, refused=bool(given.refused))
+            else:
+                self._processing.cycle([[published(order)]], now)
+                given = orders.Answer()
+                self._telemetry.order_obeyed("unlink", order.id, refused=False)
+            orders.answer(self._directory, order, given)
 
     def _commit(self, publications: list[Publication]) -> None:
         if not publications and not self._processing.waiting:

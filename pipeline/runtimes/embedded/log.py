@@ -10,6 +10,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -87,6 +88,13 @@ def chunks_from(connection: sqlite3.Connection, topic: int, offset: int) -> Iter
                 path=Path(path), found=f"records of {name} from offset {base} on are damaged"
             )
         yield Chunk(base, appended_at, _unpack(records))
+
+
+def all_chunks(connection: sqlite3.Connection, topic: int) -> Iterator[Chunk]:
+    """All chunks of a topic in order, each of which may be rewritten before the next is read."""
+    bases = connection.execute("SELECT base FROM chunks WHERE topic = ? ORDER BY base", (topic,))
+    for (base,) in bases.fetchall():
+        yield from islice(chunks_from(connection, topic, base), 1)
 
 
 class Log:

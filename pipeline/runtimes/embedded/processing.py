@@ -153,6 +153,12 @@ class Processing:
             self._undo()
             raise
 
+    def reload(self) -> None:
+        """Somebody rewrote the file between two cycles: forget what memory holds of it."""
+        snapshot = self._engine.snapshot()
+        self._undo()
+        self._engine.restore(snapshot)
+
     def close(self) -> None:
         """Keep what the engine learnt from the clock alone, for the next start."""
         self._connection.execute("BEGIN IMMEDIATE")

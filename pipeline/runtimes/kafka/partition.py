@@ -27,7 +27,7 @@ from pipeline.topology import Stage
 from schemas import codec
 from schemas.controls import Reached
 from schemas.records import Touchpoint
-from schemas.topics import DEAD_LETTERS, TOPICS, TOUCHPOINTS, VOTES
+from schemas.topics import DEAD_LETTERS, LINKS, TOPICS, TOUCHPOINTS, VOTES
 
 TIME_KEY: Final = b"@time"
 """Key of what partitions tell each other of event time; no customer's begins so."""
@@ -283,6 +283,8 @@ class StagePartition:
 
     def _message_of(self, topic: str, record: Fetched) -> Message | None:
         """The record as the stage takes it; None for one that had to be sent to another key."""
+        if record.value is None and topic == LINKS:
+            return None  # an erasure deleted the key
         value = record.value or b""
         key = (record.key or b"").decode()
         if topic != TOUCHPOINTS:

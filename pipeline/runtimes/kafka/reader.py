@@ -3,8 +3,9 @@
 Only what belongs to transactions that committed, as every reader of results should.
 """
 
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -20,6 +21,19 @@ from schemas.brokers import Brokers
 
 ANSWER_MAX: Final = 10.0
 """Seconds that the brokers may take to say which partitions a topic has."""
+
+
+RECORDS_AT_ONCE: Final = 10_000
+
+
+class Record(NamedTuple):
+    """A record as it stands in a partition; a value of None says that its key was deleted."""
+
+    partition: int
+    key: bytes
+    value: bytes | None
+    at: int
+    """When it was appended, in milliseconds since 1970."""
 
 
 class TopicReader:
@@ -76,19 +90,33 @@ class TopicReader:
         Raises:
             KafkaException: The brokers refuse, for good.
         """
-        values: list[bytes] = []
+        return [one.value or b"null" for one in self.records(limit, wait)]  # a deleted key, as JSON
+
+    def everything(self) -> Iterator["Record"]:
+        """All that stood there at the beginning; what comes meanwhile may be among it.
+
+        Raises:
+            KafkaException: The brokers refuse, for good.
+        """
+        while not self.all_read:
+            yield from self.records(RECORDS_AT_ONCE, 0.2)
+
+    def records(self, limit: int, wait: float) -> list["Record"]:
+        """As `read`, with what stands beside the values. Raises as it does."""
+        records: list[Record] = []
         for record in self._consumer.consume(limit, wait):
             error = record.error()
             if error is None:
-                values.append(record.value() or b"null")  # a deleted key, as JSON
                 partition, offset = record.partition() or 0, record.offset() or 0
+                at = record.timestamp()[1]
+                records.append(Record(partition, record.key() or b"", record.value(), at))
                 if offset + 1 >= self._unread.get(partition, 0):
                     self._unread.pop(partition, None)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._unread.pop(record.partition() or 0, None)
             elif not error.retriable():
                 raise KafkaException(error)
-        return values
+        return records
 
     def __enter__(self) -> "TopicReader":
         return self

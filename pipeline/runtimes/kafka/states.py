@@ -128,3 +128,8 @@ def _number(due_at: datetime | None) -> int:
 def _due_in(packed: bytes) -> datetime | None:
     (number,) = _DUE.unpack_from(packed)
     return None if number == _NEVER else datetime.fromtimestamp(number * _MICROSECOND, UTC)
+
+
+def unpacked(packed: bytes) -> bytes:
+    """A state of the changelog without when it is due."""
+    return packed[_DUE.size :]

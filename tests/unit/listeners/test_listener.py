@@ -263,3 +263,19 @@ async def test_a_refused_item_of_the_same_bytes_is_the_same_letter():
     await door.native(page_view(channel="fax"))
 
     assert len({one.id for one in door.letters}) == 1
+
+
+async def test_identifiers_that_name_nobody_are_counted_by_what_they_are():
+    door = Door()
+    identifiers = {"user_id": "null", "email": "NaN", "phone": "000000", "anonymous_id": "a-1"}
+
+    await door.native(page_view(identifiers=identifiers), page_view(id="t-2"))
+
+    counted = {
+        why: door.registry.get_sample_value(
+            "touchpoints_identifiers_blocked_total", {"reason": why}
+        )
+        for why in ("empty", "zeros", "placeholder", "repeated_character")
+    }
+    assert counted == {"empty": 0, "zeros": 1, "placeholder": 2, "repeated_character": 0}
+    assert set(door.touchpoints[0].identifiers) == {"user_id", "anonymous_id"}

@@ -186,6 +186,18 @@ async def test_an_identifier_is_trimmed_and_unquoted():
     assert door.touchpoints[0].identifiers == {"user_id": "u-1", "anonymous_id": "\u00e9"}
 
 
+async def test_no_emitter_parts_what_others_showed_but_a_replay_may_repeat_an_operators_word():
+    item = page_view(identifiers={"anonymous_id": "a", "unlinked_from": "user_id:ann"})
+    door = Door()
+
+    receipt = await door.native(item)
+
+    [told] = receipts(receipt)
+    assert (told["status"], told["where"]) == ("rejected", "$.identifiers.unlinked_from")
+    again = adapt_replay_line(written(item), replay_context(door.settings))
+    assert again.identifiers["unlinked_from"] == "user_id:ann"
+
+
 @pytest.mark.parametrize(
     ("given", "signals"),
     [

@@ -1,0 +1,75 @@
+"""Obeying: an operator's order carried out on the data, by whoever holds the folder."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from pipeline.runtimes.embedded.database import open_reader, open_writer
+from pipeline.runtimes.embedded.erasing import Erasing, empty_the_wal
+from pipeline.runtimes.embedded.lock import FolderLock
+from pipeline.runtimes.embedded.log import Log
+from pipeline.runtimes.embedded.orders import Answer, Erase, Order, Unlink
+from pipeline.runtimes.runtime import Outgoing
+from pipeline.stitching.erasing import Ambiguous
+from pipeline.topology import STAGES
+from schemas.codec import encode
+from schemas.topics import TOUCHPOINTS
+
+
+def published(order: Unlink) -> Outgoing:
+    """The record that an order appends."""
+    return (TOUCHPOINTS, order.key, encode(order.touchpoint))
+
+
+def erased(
+    order: Erase, connection: sqlite3.Connection, log: Log, erasing: Erasing, now: datetime
+) -> Answer:
+    """Carry out an erasure; refused where it is not said whose."""
+    try:
+        receipt = erasing.erase(connection, log, (order.id, order.identifier), now)
+    except Ambiguous as error:
+        return Answer(refused=told_of(error))
+    return Answer(done=msgspec.Raw(msgspec.json.encode(receipt)))
+
+
+def told_of(error: Ambiguous) -> str:
+    """Why an erasure is refused."""
+    return (
+        f"expected an identifier of one customer; found one that was several customers' in turn: "
+        f"{', '.join(error.customers)}. Name one of these"
+    )
+
+
+def obey_stopped(
+    directory: Path, order: Order, erasing: Erasing, clock: Callable[[], datetime]
+) -> Answer:
+    """Carry out an order on data that no process uses.
+
+    What is appended takes effect when a process starts.
+
+    Raises:
+        AlreadyRunning: One uses it; give it the order.
+        StorageUnreadable: There is no data, or it is not ours.
+    """
+    open_reader(directory).close()  # says so where there is none, and makes nothing
+    lock = FolderLock(directory)
+    lock.acquire()
+    try:
+        connection = open_writer(directory, [stage.name for stage in STAGES])
+        try:
+            log = Log(connection)
+            if isinstance(order, Erase):
+                return erased(order, connection, log, erasing, clock())
+            connection.execute("BEGIN IMMEDIATE")
+            log.append(*published(order))
+            log.write(clock())
+            connection.execute("COMMIT")
+            empty_the_wal(connection)
+            return Answer()
+        finally:
+            connection.close()
+    finally:
+        lock.release()

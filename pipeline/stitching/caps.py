@@ -1,0 +1,80 @@
+"""Caps: how many identifiers one owner may hold, and what is said of one too many.
+
+Which one is refused depends on the order of arrival, on purpose: the alternative is to take back a
+link that was right until a further one came.
+"""
+
+from typing import Final
+
+from pipeline.stitching.change import Message
+from pipeline.stitching.claims import IdentifierState, class_of
+from pipeline.stitching.ids import dead_letter_of
+from pipeline.stitching.rules import IdentityRules
+from schemas.identifiers import IdentifierClass
+from schemas.records import DeadLetter, Link
+from schemas.topics import DEAD_LETTERS, LINKS
+
+REFUSED_MAX: Final = 64
+"""Owners that an identifier remembers not to belong to (P); of more, the oldest is forgotten, and
+all that it claimed. Only a value that very many people show who hold too much gets there."""
+
+
+def refuse(state: IdentifierState, owner: str) -> None:
+    """Note that an owner may not own the identifier, since it owns too much."""
+    if owner in state.refused:
+        return
+    state.refused.append(owner)
+    if len(state.refused) > REFUSED_MAX:
+        oldest = state.refused.pop(0)
+        state.claims = [one for one in state.claims if one.anchor != oldest]
+
+
+def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> list[Message]:
+    """Count an identifier that this one now owns; over the limit it is given back.
+
+    One that it no longer owns, by an operator's word, counts no more.
+    """
+    name = told.origin
+    if told.revoked:
+        state.held.pop(name, None)
+        return []
+    if name in state.held:
+        state.held[name] = max(state.held[name], told.at)
+        return []
+    since = told.at - rules.shared_window
+    state.held = {
+        one: at
+        for one, at in state.held.items()
+        if at >= since or class_of(one, rules) != IdentifierClass.DEVICE
+    }
+    kind = class_of(name, rules)
+    alike = [
+        one
+        for one, at in state.held.items()
+        if class_of(one, rules) == kind
+        and (kind != "device" or at >= since)
+        and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0])
+    ]
+    limits = {"device": rules.device_max, "strong": rules.strong_max, "unique": 1}
+    limit = limits.get(kind, rules.identifiers_max)
+    if len(alike) < limit and len(state.held) < rules.identifiers_max:
+        state.held[name] = told.at
+        return []
+    refusal = Link(
+        identifier=name,
+        anchor=key,
+        at=told.at,
+        origin=key,
+        reason="cap",
+        touchpoint=told.touchpoint,
+    )
+    letter = DeadLetter(
+        id=dead_letter_of("identify", "identifier_cap", f"{key} {name}".encode()),
+        source="identify",
+        reason="identifier_cap",
+        where="identify",
+        expected=f"at most {limit} {kind} identifiers of one customer",
+        found=f"one more, of touchpoint {told.touchpoint}",
+        received_at=told.at,
+    )
+    return [Message(LINKS, name, refusal), Message(DEAD_LETTERS, "identify", letter)]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -23,9 +22,6 @@ from tests.benchmarks.load.measuring import ROOT, cpu_seconds
 PARTITIONS = 4
 QUIET = 5.0
 """Seconds without a new record, after which all is taken to be done."""
-
-AT_WORK: Final = 0.25
-"""CPU seconds within those from which on a worker is taken to be at work: it uses 0.1 when idle."""
 
 
 def fill(brokers: Brokers, lines: Iterable[bytes]) -> None:
@@ -105,17 +101,13 @@ def written(brokers: Brokers, topic: str) -> int:
 
 
 def until_done(brokers: Brokers, pids: list[int], least: int) -> list[float]:
-    """Wait until verdicts on `least` touchpoints stand there and no more come; CPU of each.
-
-    On a busy machine no more may come for a while: as long as the workers compute, they are not
-    done.
-    """
-    last, before, changed_at = 0, 0.0, time.monotonic()
+    """Wait until verdicts on `least` touchpoints stand there and no more come; CPU of each."""
+    last, changed_at = 0, time.monotonic()
     while True:
         time.sleep(0.5)
         spent = [cpu_seconds(pid) for pid in pids]
         now = written(brokers, VERDICTS)
-        if now != last or sum(spent) - before > AT_WORK:
-            last, before, changed_at = now, sum(spent), time.monotonic()
+        if now != last:
+            last, changed_at = now, time.monotonic()
         elif now >= least and time.monotonic() - changed_at > QUIET:
             return spent

@@ -9,7 +9,7 @@ attribution asks for the mission, the place and the last time, never for a verdi
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from pipeline.stitching import sessions
 from pipeline.stitching.missions import Missions
@@ -39,18 +39,9 @@ class Journey(Protocol):
 J = TypeVar("J", bound=Journey)
 
 
-class Choice(NamedTuple, Generic[J]):
-    """Whose an interaction is.
-
-    Attributes:
-        journey: The journey; None where it begins one, or serves no mission.
-        begins: The mission of the journey that it begins.
-        firm: Whether it showed that itself; else an intent that shows later takes it along.
-    """
-
-    journey: J | None
-    begins: str | None = None
-    firm: bool = True
+Choice = tuple[J | None, str | None, bool]
+"""Whose an interaction is: the journey it joins; the mission of the one it begins; and whether it
+showed that itself, or an intent that shows later takes it along."""
 
 
 def choose(
@@ -76,11 +67,11 @@ def choose(
     if named is not None:
         for journey in going:
             if journey.mission == named:
-                return Choice(journey)
+                return journey, None, True
         if one.channel != SURVEY:
-            return Choice(None, named)
+            return None, named, True
     if about is not None:
-        return Choice(about)
+        return about, None, True
     touchpoint = one.touchpoint
     chosen = latest = None
     chosen_is_next = False
@@ -97,11 +88,11 @@ def choose(
             ):
                 chosen, chosen_is_next = journey, is_next
     if chosen is not None:
-        return Choice(chosen)
+        return chosen, None, True
     starts = missions.started_by.get(touchpoint)
     if starts is not None and one.channel != SURVEY:
-        return Choice(None, starts[0])
-    return Choice(latest, firm=False)
+        return None, starts[0], True
+    return latest, None, False
 
 
 class Sketch(NamedTuple):
@@ -176,10 +167,18 @@ def taken_along(
     belongs to no mission, or only to the open journey that was active last. What an intent takes
     along changes what was open in between; so the tail is gone through again from there.
     """
-    missions = rules.missions
-    if not any(one.intent is not None and one.intent in missions.by_intent for one in tail):
+    by_intent = rules.missions.by_intent
+    showing = [
+        at
+        for at, one in enumerate(tail)
+        if one.intent is not None and one.intent in by_intent and one.channel != SURVEY
+    ]
+    if not showing:
         return {}
-    return _LookBack(tail, known, going, rules).taken
+    before = _places_before(tail, list(map(copy, known)), rules)
+    if all(before[at] < 0 for at in showing):
+        return {}  # each opens its session
+    return _LookBack(tail, before, going, rules).taken
 
 
 class _LookBack:
@@ -188,13 +187,13 @@ class _LookBack:
     def __init__(
         self,
         tail: Sequence[Interaction],
-        known: Sequence[OpenSession],
+        before: list[int],
         going: Iterable[Journey],
         rules: Rules,
     ) -> None:
         self.taken: dict[str, str] = {}
         self._tail, self._rules = tail, rules
-        self._before = _places_before(tail, list(map(copy, known)), rules)
+        self._before = before
         # By place in the tail: what was open before it; then whose it is, and whether firmly.
         self._open = [
             tuple(Sketch(-2 - at, one.mission, one.place, one.last) for at, one in enumerate(going))
@@ -216,12 +215,11 @@ class _LookBack:
                 del self._open[run[-1] + 1 :], self._found[run[-1] :]
                 return run[-1]
         named = self.taken.get(one.id, named)
-        choice = choose(going, one, named, self._about(at), missions)
-        mine = choice.journey
-        if choice.begins is not None:
-            mine = Sketch(at, choice.begins, -1, one.at)
+        mine, begins, firm = choose(going, one, named, self._about(at), missions)
+        if begins is not None:
+            mine = Sketch(at, begins, -1, one.at)
             going = (*going, mine)
-        self._found.append((-1 if mine is None else mine.serial, choice.firm))
+        self._found.append((-1 if mine is None else mine.serial, firm))
         self._open.append(self._walked(going, mine, one))
         return at + 1
 

@@ -77,8 +77,6 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
     ABANDONED: {Move.ANSWER: FRUSTRATED},  # asked afterwards, the customer says that it was bad
 }
 
-ENDED: Final = frozenset({COMPLETED, FRUSTRATED, ABANDONED})
-
 CONTACTED_AGAIN: Final = "contacted_again"
 """The reason of an outcome that looked completed until the customer came again."""
 
@@ -145,7 +143,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     @property
     def ended(self) -> bool:
         """Whether nothing more belongs to it but what is said of it."""
-        return self.stand in ENDED
+        return self.stand is not OPEN and self.stand is not MARRED
 
 
 def move(journey: OpenJourney, made: Move) -> None:
@@ -177,13 +175,13 @@ def attribute(
     By which rules, `attribution.choose` says.
     """
     going = [journeys[serial] for serial in walked]
-    choice = choose(going, one, named, about, missions)
-    if choice.begins is None:
-        return choice.journey
+    mine, begins, _ = choose(going, one, named, about, missions)
+    if begins is None:
+        return mine
     journey = OpenJourney(
         serial=len(journeys),
-        id=journey_of(choice.begins, one),
-        mission=choice.begins,
+        id=journey_of(begins, one),
+        mission=begins,
         opener=one.id,
         started=one.at,
         last=one.at,

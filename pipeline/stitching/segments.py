@@ -19,6 +19,8 @@ def segment_of(properties: msgspec.Raw, name: str) -> str | None:
 
     Text and numbers count, as they are written; anything else tells nothing.
     """
+    if len(properties) <= len("{}"):
+        return None
     raw = bytes(properties)
     if name.rpartition(".")[2].encode() not in raw and b"\\" not in raw:
         return None  # most touchpoints tell nothing: not worth decoding

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from pipeline.stitching import sessions
-from pipeline.stitching.missions import Missions
+from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
+from pipeline.stitching.signals import UNDONE
 from schemas.controls import Interaction
 
 SURVEY: Final = "survey"
@@ -93,6 +94,11 @@ def choose(
     if starts is not None and one.channel != SURVEY:
         return None, starts[0], True
     return latest, None, False
+
+
+def completes(one: Interaction, mission: Mission) -> bool:
+    """Whether an interaction completes a mission; what shows that it failed there does not."""
+    return one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals)
 
 
 class Sketch(NamedTuple):
@@ -259,7 +265,7 @@ class _LookBack:
             return going
         missions = self._rules.missions
         mission = missions.all[mine.mission]
-        if one.touchpoint in mission.completes or one.touchpoint in mission.frustrates:
+        if completes(one, mission) or one.touchpoint in mission.frustrates:
             return tuple(sketch for sketch in going if sketch.serial != mine.serial)
         place = missions.places[mine.mission].get(one.touchpoint)
         farthest = mine.place if place is None else max(mine.place, place[0])

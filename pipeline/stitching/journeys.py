@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 
-from pipeline.stitching.attribution import choose
+from pipeline.stitching.attribution import choose, completes
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import Carried
-from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED, UNDONE
+from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
 from pipeline.stitching.verdicts import LEAKED_TO_CALL, STEP_NOT_REACHED
 from schemas.controls import Interaction
 from schemas.records import Reason
@@ -239,7 +239,7 @@ def _adopt(journey: OpenJourney, one: Interaction, stamp: int) -> None:
 def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
     """Move the journey by a judged interaction of its own; tells whether it ended it."""
     move(journey, Move.BREAK if one.verdict == "broken" else Move.STEP)
-    if one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals):
+    if completes(one, mission):
         move(journey, Move.GOAL)
     elif one.touchpoint in mission.frustrates:
         move(journey, Move.QUIT)

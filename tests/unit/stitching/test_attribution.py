@@ -89,6 +89,43 @@ def test_it_does_not_take_from_a_journey_that_has_ended() -> None:
     assert missions(told) == {"1": "pay-bill", "2": "pay-bill", "3": "pay-bill", "4": "get-help"}
 
 
+def test_what_failed_to_complete_a_journey_has_not_ended_it() -> None:
+    rules = msgspec.structs.replace(RULES, missions=Missions((PAY_BILL, GET_HELP)))
+    told = agreed(
+        touchpoint("10:00", id="1", intent="bill"),
+        touchpoint("10:01", "timeout", id="2", location="/paid"),
+        touchpoint("10:02", id="3", name="pay-online"),
+        touchpoint("10:03", id="4", intent="help"),
+        rules=rules,
+    )
+
+    assert missions(told) == {"1": "pay-bill", "2": "pay-bill", "3": "pay-bill", "4": "get-help"}
+
+
+def test_an_answer_never_starts_a_mission_even_where_one_says_that_it_does() -> None:
+    starting = msgspec.structs.replace(GET_HELP, starts=("asked",))
+    rules = msgspec.structs.replace(RULES, missions=Missions((starting,)))
+
+    told = process([touchpoint("10:00", id="1", channel="survey", name="asked")], rules)
+
+    assert missions(told) == {"1": None}
+
+
+def test_what_is_sealed_early_keeps_what_a_later_intent_had_taken_along() -> None:
+    rules = msgspec.structs.replace(RULES, touchpoints_max=60)
+    clock = [f"10:{n // 6:02d}:{n % 6}0" for n in range(70)]
+    browsing = [touchpoint(clock[n], id=f"{n:02d}", name="page") for n in range(60)]
+    asking = touchpoint(clock[60], id="60", intent="bill")
+    reading = [touchpoint(clock[n], id=f"{n}", name="news") for n in range(61, 69)]
+    paid = touchpoint(clock[69], id="69", location="/paid")
+
+    told = process([*browsing, asking, *reading, paid], rules)
+
+    (journey,) = told.live_journeys.values()
+    assert (journey.count, journey.outcome) == (70, "completed")
+    assert set(missions(told).values()) == {"pay-bill"}
+
+
 def test_what_fails_on_the_way_is_judged_by_the_mission_that_shows_later() -> None:
     failing = touchpoint("10:00", "http_5xx", id="1", name="pay-online", intent="unheard-of")
     rules = msgspec.structs.replace(RULES, missions=Missions((PAY_BILL, GET_HELP)))

@@ -10,7 +10,7 @@ from pipeline.stitching.missions import Mission, Missions, Objectives
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.segments import SEGMENT_LENGTH_MAX, segment_of
 from schemas.records import JourneyOutcome, Touchpoint
-from tests.builders import PAY_BILL, READ_UP, RULES, process, touchpoint
+from tests.builders import PAY_BILL, READ_UP, RULES, process, restarted, touchpoint
 
 
 def the_outcome(*touchpoints: Touchpoint, rules: Rules = RULES) -> JourneyOutcome:
@@ -154,6 +154,16 @@ def test_a_segment_is_what_the_last_touchpoint_tells_whichever_came_first() -> N
 
     for arrivals in ([basic, gold, PAID], [gold, basic, PAID], [PAID, gold, basic]):
         assert the_outcome(*arrivals).segment == "gold"
+
+
+def test_a_segment_is_still_known_after_a_restart() -> None:
+    gold = touchpoint("10:01", id="1", name="view-bill", properties=raw(plan="gold"))
+    late = touchpoint("10:00", id="2", name="view-bill")
+
+    told = process([gold, late], between=lambda running, _: restarted(running))
+
+    (outcome,) = told.live_journeys.values()
+    assert outcome.segment == "gold"
 
 
 def test_without_a_property_named_in_the_rules_nobody_has_a_segment() -> None:

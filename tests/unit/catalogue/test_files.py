@@ -102,6 +102,27 @@ def test_a_mission_holds_what_its_file_says(catalogue):
     )
 
 
+def test_a_mission_may_mind_repeats_and_have_its_own_scale_of_effort(catalogue):
+    patient = 'patience = "2h"\nrepeat_within = "7d"\neffort_divisor = 2.5'
+    catalogue.spoil("missions/pay-bill.toml", 'patience = "2h"', patient)
+    catalogue.spoil("missions/pay-bill.toml", "touchpoints_max = 8", "effort_min = 5.5")
+
+    mission = files.load(catalogue.directory).missions.all["pay-bill"]
+
+    assert (mission.repeat_within, mission.effort_divisor) == (timedelta(days=7), 2.5)
+    assert mission.objectives.effort_min == 5.5
+
+
+def test_the_property_that_tells_a_segment_is_read_and_makes_another_catalogue(catalogue):
+    before = files.load(catalogue.directory)
+    catalogue.write("rules.toml", '[segments]\nproperty = "plan"\n')
+
+    rules = files.load(catalogue.directory)
+
+    assert (before.segment_property, rules.segment_property) == (None, "plan")
+    assert before.fingerprint != rules.fingerprint
+
+
 def test_without_rules_and_missions_the_defaults_hold(catalogue):
     (catalogue.directory / "missions/pay-bill.toml").unlink()
     (catalogue.directory / "missions").rmdir()

@@ -18,6 +18,7 @@ from pydantic_core.core_schema import TimedeltaSchema
 
 from pipeline.catalogue.documents import Table
 from pipeline.catalogue.durations import PATTERN
+from pipeline.catalogue.norms import NormsFile
 from pipeline.catalogue.tables import InventoryFile, MissionFile, RulesFile
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -32,6 +33,7 @@ FILES: Final[dict[str, type[Table]]] = {
     "inventory.schema.json": InventoryFile,
     "mission.schema.json": MissionFile,
     "rules.schema.json": RulesFile,
+    "norms.schema.json": NormsFile,
 }
 """Each schema, and the model of the file it is for."""
 
@@ -44,6 +46,15 @@ HEADINGS: Final = {
     "ExampleTable": "`[[example]]`",
     "SessionTable": "`[sessions.web]`, and so on for each channel",
     "SourceSessionTable": "`[[sessions.source]]`",
+    "IdentityTable": "`[identity]`",
+    "VerdictsTable": "`[verdicts]`",
+    "MissionVerdictsTable": "`[verdicts]`",
+    "StepTable": "`[[step]]`",
+    "MenuTable": "`[[menu]]`",
+    "AlertsTable": "`[alerts]`",
+    "RevisionsTable": "`[revisions]`",
+    "SourcesTable": "`[sources]`",
+    "SegmentsTable": "`[segments]`",
 }
 """Under which heading of the reference the keys of a table are described; of the tables of
 `rules.toml` that stand for themselves it is their own name, `[alerts]`."""

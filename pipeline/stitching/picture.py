@@ -115,18 +115,7 @@ def step(
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
     journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
     progressed = journey is not None and journey.place >= 0
-    pace: Pace | None = None
-    if journey is not None:
-        first, last = not journey.count, journey.last
-        if journey.ended:
-            journeys.hear(journey, one)
-        else:
-            journeys.walk(journey, one, missions)
-            if journey.count == 1:
-                _come_again(picture, journey, missions, touched)
-        if one.progress and not first and (rules.norms.steps or rules.norms.measuring):
-            effort = outcomes.effort_of(journey, missions.all[journey.mission])
-            pace = Pace((one.at - last).total_seconds(), effort, journey.mission)
+    pace = None if journey is None else _go_on(journey, one, picture, rules, touched)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
     crowded = session.count > rules.verdicts.machine_touchpoints
     if crowded and not session.machine and sessions.is_machine(session, tail, rules):
@@ -169,6 +158,23 @@ def step(
         fresh = True
     if fresh:
         touched.sessions.append(session)
+
+
+def _go_on(
+    journey: OpenJourney, one: Interaction, picture: Picture, rules: Rules, touched: Touched
+) -> Pace | None:
+    """Let the journey grow by the interaction; gives how a new step was reached, if one asks."""
+    first, last = not journey.count, journey.last
+    if journey.ended:
+        journeys.hear(journey, one)
+        return None
+    journeys.walk(journey, one, rules.missions)
+    if journey.count == 1:
+        _come_again(picture, journey, rules.missions, touched)
+    if first or not one.progress or not (rules.norms.steps or rules.norms.measuring):
+        return None
+    effort = outcomes.effort_of(journey, rules.missions.all[journey.mission])
+    return Pace((one.at - last).total_seconds(), effort, journey.mission)
 
 
 def pass_time(

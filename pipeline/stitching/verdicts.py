@@ -126,7 +126,7 @@ def settle(reasons: Reasons, *, on_path: bool, limits: VerdictRules) -> tuple[Ju
     """What the rules that fired weigh together, and the order in which they are told.
 
     What breaks by itself goes first, so the blame of a later contact where nothing else had
-    broken it. An answer that could not lift a broken interaction is left out.
+    broken it. An answer or a speed that could not lift a broken interaction is left out.
     """
     verdict = weigh(reasons, on_path=on_path, limits=limits)
     own = tuple(reason for reason in reasons if reason.rule not in BLAMES)
@@ -141,6 +141,7 @@ def settle(reasons: Reasons, *, on_path: bool, limits: VerdictRules) -> tuple[Ju
             reason
             for reason in reasons
             if reason.rule != STEP_FAILED
+            and reason.rule not in _BEST
             and not (reason.rule in _ANSWERS and _band_of(reason, limits) != _BROKEN)
         )
     return verdict, reasons

@@ -107,14 +107,14 @@ def weighed(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> str:
 
 
 def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Signs:
-    """Without the answer that could not lift what is broken by itself."""
+    """Without the answer or the speed that could not lift what is broken by itself."""
     own = [one for one in reasons if one[0] not in BLAMES]
     if weighed(own, on_path=on_path, limits=limits) != "broken":
         return reasons
     return [
         one
         for one in reasons
-        if one[0] != "step_failed"
+        if one[0] not in ("step_failed", "time_in_best_quarter", "effort_in_best_quarter")
         and not (one[0].startswith("answered_") and band(one, limits) != "broken")
     ]
 

@@ -73,8 +73,8 @@ def test_a_verdict_that_changes_is_shown_with_the_touchpoint_and_both_reasons():
     (change,) = changes
     assert (change.before, change.after, change.count) == ("functional", "broken", 1)
     (example,) = change.examples
-    assert example.id == (told[1].id,)
-    assert (example.why_before, example.why_after) == ("no rule", "answered_ces 4")
+    assert example.id == (told[0].id,)
+    assert (example.why_before, example.why_after) == ("answered_ces 4", "answered_ces 4")
 
 
 def test_sessions_that_would_be_cut_otherwise_are_told():

@@ -18,6 +18,7 @@ from listeners.errors import Unavailable
 from listeners.listener import Listener
 from listeners.settings import ListenerSettings
 from listeners.telemetry import SpoolTelemetry, Telemetry
+from pipeline.books import Books
 from pipeline.catalogue import files
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.engine import Engine, StateStore
@@ -56,6 +57,7 @@ class Wired:
     listener: Listener
     telemetry: Telemetry
     registry: CollectorRegistry
+    books: Callable[[], Books]
 
 
 def worker(
@@ -74,11 +76,12 @@ def worker(
     """
     from pipeline.runtimes.kafka.worker import Ownership  # the embedded runtime needs no client
 
+    rules = files.load(catalogue)
     return Ownership(
         brokers,
-        files.load(catalogue),
+        rules,
         settings.pipeline,
-        PipelineTelemetry(registry),
+        PipelineTelemetry(registry, rules),
         clock=now,
         stages=STAGES if settings.pipeline.watching else (IDENTIFY, STITCH),
     )
@@ -105,6 +108,7 @@ def embedded(
     rules = files.load(catalogue)
     registry = new_registry()
     telemetry = Telemetry(registry)
+    counted = PipelineTelemetry(registry, rules)
 
     def unavailable(retry_after: timedelta, reason: str) -> Unavailable:
         return Unavailable(retry_after=retry_after, reason=reason)
@@ -118,11 +122,16 @@ def embedded(
         {stage.name: (stage.encode, stage.decode) for stage in STAGES},
         clock=clock,
         unavailable=unavailable,
-        telemetry=PipelineTelemetry(registry),
+        telemetry=counted,
     )
     listener = Listener(settings, runtime, telemetry, clock=clock, new_id=new_id)
     return Wired(
-        rules=rules, runtime=runtime, listener=listener, telemetry=telemetry, registry=registry
+        rules=rules,
+        runtime=runtime,
+        listener=listener,
+        telemetry=telemetry,
+        registry=registry,
+        books=lambda: counted.books,
     )
 
 

@@ -14,11 +14,14 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pipeline.books import UNKNOWN, Books
+from pipeline.gauges import NO_MISSION, Labels, PartitionGauges, Stand
 from pipeline.stitching.change import Message
+from pipeline.stitching.rules import Rules
 from schemas.records import Alert, JourneyOutcome, Session, Verdict
 
-MISSIONS_MAX: Final = 200
-"""Missions with a label of their own; journeys of further ones are counted under `other`."""
+EVERY_STAGE: Final = "all"
+"""The stage of a partition that all of them share."""
 
 _REVISED: Final = frozenset({Session, JourneyOutcome, Verdict})
 """Results that have revisions."""
@@ -30,9 +33,19 @@ _RECORDS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 
 
 class PipelineTelemetry:
-    """The pipeline's metrics, in a registry of the caller's choice; one object a process."""
+    """The pipeline's metrics, in a registry of the caller's choice; one object a process.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        registry: Where the metrics are registered.
+        rules: The catalogue's, whose touchpoints and missions become labels; without them all
+            is `other`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, rules: Rules | None = None) -> None:
+        self._labels = Labels(rules)
+        self._gauges = PartitionGauges(self._labels)
+        registry.register(self._gauges)
+
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"touchpoints_{name}", text, labels, registry=registry)
 
@@ -54,7 +67,15 @@ class PipelineTelemetry:
         self._journeys = counter(
             "journeys_ended", "Journeys ended, first time", "mission", "outcome"
         )
-        self._verdicts = counter("verdicts", "Verdicts given, first time", "verdict")
+        self._verdicts = counter(
+            "verdicts", "Verdicts given, first time", "touchpoint", "mission", "verdict"
+        )
+        self._lost = counter(
+            "journeys_lost",
+            "Journeys that a touchpoint cost their mission, first time",
+            "touchpoint",
+            "mission",
+        )
         self._revised = counter("revised", "Results corrected by a later revision", "topic")
         self._alerts = counter("alerts", "Alerts that changed", "state")
         self._backlog = gauge("backlog_records", "Durable touchpoints not yet processed")
@@ -63,6 +84,7 @@ class PipelineTelemetry:
         self._processed_at = gauge(
             "last_processed_timestamp_seconds", "When a touchpoint was last processed"
         )
+        self._halted = gauge("processing_halted", "1 once too many failures stopped the line")
         self._ready = gauge("pipeline_ready", "1 where a publish would be accepted")
         self._commit_seconds = histogram("commit_seconds", "Write and fsync of a cycle", _SECONDS)
         self._cycle_seconds = histogram("cycle_seconds", "A whole cycle", _SECONDS)
@@ -80,7 +102,6 @@ class PipelineTelemetry:
             "restore_seconds", "Taking one partition over", (0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
         )
         self._missed = counter("records_missed", "Records retention took before they were read")
-        self._missions: set[str] = set()
         self._last_tick_failure = ""
 
     def started(self, where: str, backlog: int) -> None:
@@ -147,11 +168,15 @@ class PipelineTelemetry:
                     tally[self._revised, (message.topic,)] += 1
                 if kind is Verdict:
                     if record.revision == 1 and record.verdict is not None:
-                        tally[self._verdicts, (record.verdict,)] += 1
+                        pair = self._labels.of(record.touchpoint, record.mission or NO_MISSION)
+                        tally[self._verdicts, (*pair, record.verdict)] += 1
                 elif kind is JourneyOutcome:
                     if record.revision == 1:
-                        key = (self._mission(record.mission), record.outcome)
-                        tally[self._journeys, key] += 1
+                        mission = self._labels.mission(record.mission)
+                        tally[self._journeys, (mission, record.outcome)] += 1
+                        if record.broke_at is not None:
+                            where = self._labels.of(record.broke_at, record.mission)
+                            tally[self._lost, where] += 1
                 elif record.state == "closed":
                     tally[self._sessions, (record.channel,)] += 1
         for (metric, labels), count in tally.items():
@@ -161,6 +186,49 @@ class PipelineTelemetry:
         """How much is durable but not yet processed, and since when."""
         self._backlog.set(records)
         self._lag.set(max(0.0, (now - oldest_at).total_seconds()) if oldest_at else 0.0)
+
+    def lag_is(self, records: Mapping[tuple[str, int], int]) -> None:
+        """How many records wait, by topic and partition: all that are this process's."""
+        self._gauges.lag(records)
+
+    def partition_stands(
+        self,
+        stage: str,
+        partition: int,
+        books: Books,
+        watermark: datetime | None,
+        waiting: int | None = None,
+    ) -> None:
+        """What a partition has committed.
+
+        Args:
+            stage: Which, or `EVERY_STAGE`.
+            partition: Its number.
+            books: What it keeps count of.
+            watermark: How far its event time is.
+            waiting: Touchpoints that stand on the topic and were not taken in, by their offsets,
+                where that is known exactly; the books have to agree.
+        """
+        books = books.copy()
+        if waiting is not None:
+            counted = sum(one.accepted - one.taken for one in books.accounts.values())
+            if counted != waiting:  # by no source: the log and the books disagree
+                account = books.account(UNKNOWN)
+                account.taken += counted - waiting
+        self._gauges.stands(stage, partition, Stand(books, watermark))
+
+    def partition_restoring(self, stage: str, partition: int, share: float | None) -> None:
+        """So much of its state has been read; None once it is taken over, or that failed."""
+        self._gauges.restoring(stage, partition, share)
+
+    def partition_gone(self, stage: str, partition: int) -> None:
+        """Another worker owns the partition now."""
+        self._gauges.gone(stage, partition)
+
+    @property
+    def books(self) -> Books:
+        """What the partitions of this process have kept count of, as one."""
+        return self._gauges.books
 
     def publication_refused(self, reason: str) -> None:
         """A publication was not accepted: `queue_full`, `disk_full`, `stopping`, `failed`."""
@@ -186,9 +254,10 @@ class PipelineTelemetry:
 
     def processing_halted(self, failures: int) -> None:
         """Nearly everything fails: the fault is the program's, not the records'."""
+        self._halted.set(1)
         _logger.error(
-            "the stages failed on %d touchpoints in a row and are halted; touchpoints are still "
-            "accepted and will be processed after a restart with the fault mended",
+            "the stages failed on %d touchpoints more than they could take in and are halted; "
+            "touchpoints are still accepted, to be processed after a restart with it mended",
             failures,
         )
 
@@ -211,11 +280,3 @@ class PipelineTelemetry:
         """Retention or compaction took records of a topic."""
         if count:
             self._removed.labels(topic).inc(count)
-
-    def _mission(self, mission: str) -> str:
-        if mission in self._missions:
-            return mission
-        if len(self._missions) >= MISSIONS_MAX:
-            return "other"
-        self._missions.add(mission)
-        return mission

@@ -89,7 +89,7 @@ async def serve(arguments: argparse.Namespace) -> int:
 
         operations = await serve_on(
             stack,
-            console.application(wired.registry, counts, wired.runtime.readiness, url),
+            console.application(wired.registry, counts, wired.books, wired.runtime.readiness, url),
             "127.0.0.1",
             arguments.console_port,
             "--console-port",

@@ -11,8 +11,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from pipeline.books import Account, Books
+
 Counts = Callable[[], dict[str, int]]
 """Topic → records appended so far."""
+
+BooksOf = Callable[[], Books]
+"""What the pipeline has kept count of."""
 
 Readiness = Callable[[], tuple[bool, str]]
 """Whether the pipeline works, and if not, why."""
@@ -39,13 +44,18 @@ pre { overflow-x: auto; padding: .8rem; border: 1px solid #8884; border-radius: 
 
 
 def application(
-    registry: CollectorRegistry, counts: Counts, readiness: Readiness, emitters_url: str
+    registry: CollectorRegistry,
+    counts: Counts,
+    books: BooksOf,
+    readiness: Readiness,
+    emitters_url: str,
 ) -> web.Application:
     """The operations port's routes.
 
     Args:
         registry: Whose metrics `/metrics` shows.
         counts: Records by topic, for the page.
+        books: The ledger, for the page.
         readiness: Whether the pipeline works.
         emitters_url: Where touchpoints are sent, for the page's example.
     """
@@ -57,7 +67,7 @@ def application(
         return web.Response(text=STYLE, content_type="text/css")
 
     async def index(_: web.Request) -> web.Response:
-        text = page(counts(), *readiness(), emitters_url)
+        text = page(counts(), books(), *readiness(), emitters_url)
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
     routes = web.Application()
@@ -103,8 +113,24 @@ def _state(ready: bool, reason: str) -> web.Response:
     return web.json_response({"ready": ready, "reason": reason}, status=status)
 
 
-def page(counts: dict[str, int], ready: bool, reason: str, emitters_url: str) -> str:
-    """The page as HTML: state, records by topic, and how to send the first touchpoint."""
+def ledger(books: Books) -> str:
+    """The ledger's line: what became of every touchpoint, and whether any is missing."""
+    total = Account()
+    for account in books.accounts.values():
+        total.add(account)
+    missing = sum(abs(one.difference) for one in books.accounts.values())
+    verdict = (
+        "It balances." if not missing else f"{missing:,} are unaccounted for: see the runbook."
+    )
+    return (
+        f"Ledger: {total.accepted:,} touchpoints accepted = {total.results:,} results + "
+        f"{total.dead:,} dead letters + {total.repeated:,} repeats + {total.identity_only:,} that "
+        f"tell of identity only + {total.in_flight:,} in flight. {verdict}"
+    )
+
+
+def page(counts: dict[str, int], books: Books, ready: bool, reason: str, emitters_url: str) -> str:
+    """The page as HTML: state, ledger, records by topic, how to send the first touchpoint."""
     state = "The pipeline is running." if ready else f"The pipeline is not ready: {escape(reason)}"
     rows = "".join(
         f'<tr><td>{escape(topic)}</td><td class="number">{count:,}</td></tr>'
@@ -117,6 +143,7 @@ def page(counts: dict[str, int], ready: bool, reason: str, emitters_url: str) ->
 <html lang="en"><head><meta charset="utf-8"><title>Touchpoints</title>
 <meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/style.css"></head>
 <body><h1>Touchpoints</h1><p role="status">{state}</p>
+<p>{escape(ledger(books))}</p>
 <table><caption>Records appended so far</caption>
 <thead><tr><th scope="col">Topic</th><th scope="col" class="number">Records</th></tr></thead>
 <tbody>{rows}</tbody></table>

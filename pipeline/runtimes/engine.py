@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from pipeline.books import Books
 from pipeline.stitching import keys
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
@@ -47,6 +48,7 @@ class Snapshot(msgspec.Struct, array_like=True):
 
     watermark: Watermark
     arrived_at: datetime | None = None
+    books: Books = msgspec.field(default_factory=Books)
 
 
 class Engine:
@@ -89,6 +91,11 @@ class Engine:
         self._inward = frozenset(topic for stage in STAGES for topic in stage.inward)
         self._identifiers, self._customers = stores[IDENTIFY.name], stores[STITCH.name]
         self._known = Snapshot(Watermark())
+
+    @property
+    def books(self) -> Books:
+        """What is kept count of; part of the snapshot."""
+        return self._known.books
 
     @property
     def watermark(self) -> datetime | None:
@@ -185,7 +192,9 @@ class Engine:
     def _step(self, message: Message) -> list[Message]:
         stage, store = self._readers[message.topic]
         key, rules = message.key, self._rules
-        change = stage.step(store.get(key), key, message, self._known.watermark.at, rules)
+        known = self._known
+        change = stage.step(store.get(key), key, message, known.watermark.at, rules)
+        known.books.step((message,), change)
         self._keep(stage, store, key, change.state)
         return change.results
 

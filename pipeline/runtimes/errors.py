@@ -104,7 +104,7 @@ class ProcessingHalted(RuntimeFault):
     """Nearly every record fails, so the fault is the program's or the catalogue's.
 
     Attributes:
-        failures: Records in a row that failed; they are in `dead-letters`.
+        failures: Records that failed, less those that did not since; they are in `dead-letters`.
         stage: The stage that failed.
     """
 
@@ -112,9 +112,9 @@ class ProcessingHalted(RuntimeFault):
         self.failures = failures
         self.stage = stage
         super().__init__(
-            f"stage {stage} failed on {failures} records in a row, so the fault is not theirs. "
-            "They are in dead-letters; what follows waits in the log until the worker is started "
-            "with the fault mended."
+            f"stage {stage} failed on {failures} records more than it could take in, so the "
+            "fault is not theirs. They are in dead-letters; what follows waits in the log until "
+            "the worker is started with the fault mended."
         )
 
 

@@ -13,6 +13,15 @@ from schemas.records import CONTENT_BYTES_MAX, DeadLetter
 PROCESSING_FAILED: Final = "processing_failed"
 """The reason code: a fault of the program, not of the record; to be sent again once mended."""
 
+FAILURES_MAX: Final = 50
+"""Failures, less the touchpoints that did not fail, at which the line stops (P): then it is not the
+touchpoints. So many in a row, or sooner or later where more than half of them fail."""
+
+
+def failures_after(failures: int, fine: int, failed: int) -> int:
+    """The count to compare with `FAILURES_MAX`: it falls by those that do, never below nought."""
+    return max(0, failures - fine) + failed
+
 
 def dead_letter(value: bytes, stage: str, error: Exception, now: datetime) -> DeadLetter:
     """The dead letter of one touchpoint, with its bytes as they stand in the log.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from pipeline.books import Books
 from pipeline.runtimes.engine import StateStore
 from pipeline.stitching.change import Message
 from schemas.records import Touchpoint
@@ -43,6 +44,14 @@ class Engine(Protocol):
 
     outbox: list[Message]
     failures: list[tuple[str, str, Exception]]
+
+    @property
+    def books(self) -> Books:
+        """What is kept count of; a part of the snapshot that the runtime writes to, too."""
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Event time no longer waited for; None before the first touchpoint."""
 
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one record of the topic `touchpoints`."""

@@ -8,11 +8,13 @@ from collections import deque
 from random import Random
 from typing import Any
 
+from pipeline.books import Books
 from pipeline.runtimes.engine import END_OF_TIME
 from pipeline.stitching import keys
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.rules import Rules
 from pipeline.topology import STAGES, Stage
+from schemas.controls import Handover
 from schemas.records import Touchpoint
 from schemas.topics import TOUCHPOINTS
 from tests.builders import Results
@@ -23,6 +25,7 @@ class Crossing:
 
     def __init__(self, rules: Rules, chance: Random, *, repeats: bool = False) -> None:
         self.sent: list[Message] = []
+        self.books = Books()
         self._repeats = repeats
         self._rules = rules
         self._chance = chance
@@ -33,9 +36,22 @@ class Crossing:
     def take(self, touchpoint: Touchpoint) -> None:
         """One more arrives; a few messages, or none, are read before the next does."""
         key, _ = keys.read(touchpoint, self._rules.identity)
+        self.books.account(touchpoint.source).accepted += 1
         self._send("emitter", [Message(TOUCHPOINTS, key, touchpoint)])
         for _ in range(self._chance.choice((0, 0, 1, 2, 5))):
             self._read_one()
+
+    def touchpoints_under_way(self) -> int:
+        """Touchpoints without a verdict in the messages that nobody has read yet."""
+        count = 0
+        for road in self._roads.values():
+            for message in road:
+                record = message.record
+                if isinstance(record, Handover):
+                    count += sum(not one.revision for one in record.interactions)
+                elif isinstance(record, Touchpoint):
+                    count += 1
+        return count
 
     def results(self) -> Results:
         """Read all that is on its way, let all time pass, and tell what came of it."""
@@ -65,10 +81,10 @@ class Crossing:
         if len(messages) == 1 or stage.at_once is None:
             for message in messages:
                 change = stage.step(self._states.get(at), key, message, None, self._rules)
-                self._keep(at, change)
+                self._keep(at, [message], change)
         else:
             change = stage.at_once(self._states.get(at), key, messages, None, self._rules)
-            self._keep(at, change)
+            self._keep(at, messages, change)
         return True
 
     def _next_on(self, road: tuple[str, str, str]) -> Message:
@@ -79,7 +95,8 @@ class Crossing:
             del self._roads[road]
         return message
 
-    def _keep(self, at: tuple[str, str], change: Change[Any]) -> None:
+    def _keep(self, at: tuple[str, str], taken: list[Message], change: Change[Any]) -> None:
+        self.books.step(taken, change)
         self._states[at] = change.state
         self._send(" ".join(at), change.results)
 

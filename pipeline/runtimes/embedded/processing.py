@@ -6,19 +6,18 @@ counting offsets.
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from time import perf_counter
 from typing import Final
 
+from pipeline.runtimes.embedded.backlog import Backlog
 from pipeline.runtimes.embedded.log import Log, chunks_from, milliseconds, moment
 from pipeline.runtimes.embedded.store import Store
-from pipeline.runtimes.failures import dead_letter
+from pipeline.runtimes.failures import FAILURES_MAX, dead_letter, failures_after
 from pipeline.runtimes.runtime import Engine, Outgoing
 from pipeline.stitching.change import Message
-from pipeline.telemetry import PipelineTelemetry
+from pipeline.telemetry import EVERY_STAGE, PipelineTelemetry
 from schemas import codec
 from schemas.records import Touchpoint
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, TOUCHPOINTS
@@ -43,15 +42,6 @@ GATHERED_TIME_MAX: Final = timedelta(milliseconds=150)
 """Instead of `PROCESSING_TIME_MAX` where so many wait: publishers are slowed to what is processed.
 """
 
-HELD_RECORDS_MAX: Final = 10_000
-"""Appended touchpoints kept in memory until processed; beyond them the log is read again."""
-
-FAILURES_IN_A_ROW_MAX: Final = 50
-"""Touchpoints in a row that fail before the stages are halted: then it is not the touchpoints."""
-
-Item = tuple[int, bytes, int]
-"""Offset, bytes and `appended_at` of a touchpoint that waits to be processed."""
-
 
 class CoreFailed(Exception):
     """The engine, or writing what it made, raised.
@@ -67,49 +57,6 @@ class CoreFailed(Exception):
         self.offset = offset
         self.stage = stage
         self.cause = cause
-
-
-class Backlog:
-    """Durable touchpoints that wait, in order: the newest from memory, others from the log."""
-
-    def __init__(self, connection: sqlite3.Connection, topic: int, processed: int) -> None:
-        self._connection = connection
-        self._topic = topic
-        self._items: deque[Item] = deque()
-        self._end = processed  # what follows the newest held; a gap after it is read from the log
-
-    def hold(self, item: Item) -> None:
-        """Keep one that was just appended, if it follows on what is held and there is room."""
-        if item[0] == self._end and len(self._items) < HELD_RECORDS_MAX:
-            self._items.append(item)
-            self._end += 1
-
-    def first(self, limit: int) -> list[Item]:
-        """The oldest that wait, at least one where any is written; they go on waiting."""
-        if not self._items:
-            for chunk in chunks_from(self._connection, self._topic, self._end):
-                for offset, entry in enumerate(chunk.entries, chunk.base):
-                    if offset >= self._end and entry is not None and isinstance(entry[1], bytes):
-                        self._items.append((offset, entry[1], chunk.appended_at))
-                        self._end = offset + 1
-                if len(self._items) >= limit:
-                    break
-        return list(islice(self._items, limit))
-
-    @property
-    def oldest_at(self) -> int | None:
-        """When the oldest one in memory was appended; None where memory holds none."""
-        return self._items[0][2] if self._items else None
-
-    def forget(self, count: int) -> None:
-        """The oldest `count` are processed."""
-        for _ in range(count):
-            self._items.popleft()
-
-    def rewind(self, processed: int) -> None:
-        """Begin again at an offset."""
-        self._items.clear()
-        self._end = processed
 
 
 class Processing:
@@ -146,7 +93,8 @@ class Processing:
         self._backlog = Backlog(connection, log.ids[TOUCHPOINTS], processed)
         self._poison: dict[int, CoreFailed] = {}
         self._careful = 0  # how many of the next touchpoints to process one at a time
-        self._failures_in_a_row = 0
+        self._failures = 0
+        self._count_the_waiting()
 
     @property
     def waiting(self) -> int:
@@ -231,6 +179,7 @@ class Processing:
         elif not self.halted and not (published and self.gathers(now)):
             count = self._process(limit, now, results, dead, started)
         processed = self.processed + count
+        self._engine.books.publish(results)
         states = self._flush(count)
         appended, size = self._log.write(now)
         if count or self._connection.total_changes != before:
@@ -249,17 +198,24 @@ class Processing:
             commit_seconds=ended - wrote,
         )
         self._telemetry.results_published(results)
+        self._tell_how_it_stands(now)
+
+    def _tell_how_it_stands(self, now: datetime) -> None:
         oldest = self._backlog.oldest_at
-        self._telemetry.backlog_is(self.waiting, None if oldest is None else moment(oldest), now)
+        telemetry, waiting, engine = self._telemetry, self.waiting, self._engine
+        telemetry.backlog_is(waiting, None if oldest is None else moment(oldest), now)
+        telemetry.lag_is({(TOUCHPOINTS, 0): waiting})
+        telemetry.partition_stands(EVERY_STAGE, 0, engine.books, engine.watermark, waiting)
 
     def _append(self, publications: Iterable[Sequence[Outgoing]], now: int) -> int:
-        append, hold = self._log.append, self._backlog.hold
+        append, hold, accept = self._log.append, self._backlog.hold, self._engine.books.accept
         count = 0
         for records in publications:
             count += len(records)
             for topic, key, value in records:
                 offset = append(topic, key, value)
                 if topic == TOUCHPOINTS:
+                    accept(value)
                     hold((offset, value, now))
         return count
 
@@ -275,6 +231,7 @@ class Processing:
                 failure = self._poison[offset]
                 letter = dead_letter(value, failure.stage, failure.cause, now)
                 self._log.append(DEAD_LETTERS, letter.source, codec.encode(letter))
+                self._engine.books.bury(TOUCHPOINTS, value)
                 dead.append(offset)
             else:
                 accesses = self._accesses()
@@ -315,6 +272,16 @@ class Processing:
                 results.append(message)
         outbox.clear()
 
+    def _count_the_waiting(self) -> None:
+        """Open the books for a file of a version that kept none: what waits was accepted."""
+        books = self._engine.books
+        if books.accounts or not self.waiting:
+            return
+        for chunk in chunks_from(self._connection, self._log.ids[TOUCHPOINTS], self.processed):
+            for offset, entry in enumerate(chunk.entries, chunk.base):
+                if offset >= self.processed and entry is not None and isinstance(entry[1], bytes):
+                    books.accept(entry[1])
+
     def _flush(self, count: int) -> int:
         states = 0
         for stage, store in self._stores.items():
@@ -345,12 +312,10 @@ class Processing:
         for offset in dead:
             failure = self._poison.pop(offset)
             self._telemetry.processing_failed(failure.stage, offset, failure.cause)
-        if count > len(dead):
-            self._failures_in_a_row = 0
-        self._failures_in_a_row += len(dead)
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW_MAX and not self.halted:
+        self._failures = failures_after(self._failures, count - len(dead), len(dead))
+        if self._failures >= FAILURES_MAX and not self.halted:
             self.halted = True
-            self._telemetry.processing_halted(self._failures_in_a_row)
+            self._telemetry.processing_halted(self._failures)
 
     def _undo(self) -> None:
         """Back to the last commit, in the file and in memory."""
@@ -363,6 +328,7 @@ class Processing:
             store.rollback()
         self._engine.outbox.clear()
         self._engine.restore(self._baseline if snapshot is None else snapshot)
+        self._count_the_waiting()
 
     def _accesses(self) -> list[int]:
         return [store.accesses for store in self._stores.values()]

@@ -84,6 +84,8 @@ def create(
     async def tick() -> None:
         if app.rebalancing:
             return  # somebody else may be taking over what is still called ours
+        consumer: Any = app.consumer
+        ownership.tell_lag(consumer.highwater)
         try:
             await ownership.tick(clock())
         except Exception as error:

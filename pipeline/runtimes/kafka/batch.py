@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pipeline.books import Books
 from pipeline.runtimes.kafka.changelog import Output, Progress
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
@@ -52,14 +53,16 @@ class Known(msgspec.Struct, array_like=True):
         arrived_at: When the newest touchpoint arrived.
         reached: How far each partition of the stage before is.
         told: The watermark that the stage behind was last told.
-        failed_in_a_row: Records that failed since the last one that did not.
+        failures: Records that failed, less those that did not; see `failures_after`.
+        books: What is kept count of.
     """
 
     watermark: Watermark
     arrived_at: datetime | None = None
     reached: dict[int, datetime] = {}
     told: datetime | None = None
-    failed_in_a_row: int = 0
+    failures: int = 0
+    books: Books = msgspec.field(default_factory=Books)
 
     def observe(self, arrived: Touchpoint, out_of_order: timedelta) -> bool:
         """A touchpoint carries event time; tells whether the watermark moved."""

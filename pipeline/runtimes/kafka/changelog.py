@@ -8,7 +8,7 @@ then read: else the former owner's last batch would be missed.
 Blocking calls: whoever uses it from an event loop does so in a thread.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -97,8 +97,11 @@ class Changelog:
             }
         )
 
-    def take_over(self) -> Restored:
+    def take_over(self, tell: Callable[[float], None] = lambda _: None) -> Restored:
         """Fence whoever owned the partition before, and read what it left.
+
+        Args:
+            tell: Called with the share that has been read, as it is.
 
         Raises:
             StateUnusable: It was written by another version of this program.
@@ -119,19 +122,25 @@ class Changelog:
             }
         )
         try:
-            states = self._read_whole(reader)
+            states = self._read_whole(reader, tell)
         finally:
             reader.close()
         return Restored(states, self._progress_in(states))
 
-    def _read_whole(self, reader: Consumer) -> dict[bytes, bytes]:
+    def _read_whole(self, reader: Consumer, tell: Callable[[float], None]) -> dict[bytes, bytes]:
         """Read up to the end-of-partition event: an end offset may be a transaction's marker."""
         states: dict[bytes, bytes] = {}
+        tell(0.0)
+        low, high = reader.get_watermark_offsets(
+            TopicPartition(self.topic, self.partition), self._timeout
+        )
         reader.assign([TopicPartition(self.topic, self.partition, 0)])
         heard_at = monotonic()
         while monotonic() - heard_at < self._timeout:
-            for record in reader.consume(READ_AT_ONCE, 0.05):
+            for at, record in enumerate(reader.consume(READ_AT_ONCE, 0.05)):
                 heard_at = monotonic()
+                if not at:
+                    tell(((record.offset() or 0) - low) / max(1, high - low))
                 error = record.error()
                 if error is None:
                     key, value = record.key() or b"", record.value()

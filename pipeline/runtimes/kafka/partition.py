@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from pipeline.books import Books
 from pipeline.runtimes.engine import DUE_MAX
 from pipeline.runtimes.errors import ProcessingHalted
-from pipeline.runtimes.failures import dead_letter
+from pipeline.runtimes.failures import FAILURES_MAX, dead_letter, failures_after
 from pipeline.runtimes.kafka.batch import Batch, Fetched, Known, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
 from pipeline.runtimes.kafka.sending import VERSION_HEADER, Sending
@@ -40,9 +41,6 @@ TOLD_WHILE_IDLE: Final = timedelta(seconds=10)
 
 TRY_AGAIN: Final = timedelta(hours=1)
 """Event time after which a state that could not be expired is tried again (P)."""
-
-FAILURES_IN_A_ROW_MAX: Final = 50
-"""Records in a row that fail before the worker stops: then it is not the records."""
 
 
 class _RecordFailed(Exception):
@@ -100,6 +98,11 @@ class StagePartition:
         return self._known.watermark.at
 
     @property
+    def books(self) -> Books:
+        """What is kept count of. Between batches, as of the last commit."""
+        return self._known.books
+
+    @property
     def size(self) -> int:
         """States that are kept."""
         return len(self._states)
@@ -125,13 +128,13 @@ class StagePartition:
             now: Stands in a dead letter that cannot be read.
 
         Raises:
-            ProcessingHalted: Too many records in a row failed.
+            ProcessingHalted: Too many records failed.
         """
         begin = self.offsets.get(topic, 0)
         fresh = [one for one in records if one.offset >= begin]
         if not fresh:
             return None
-        if self._known.failed_in_a_row >= FAILURES_IN_A_ROW_MAX:
+        if self._known.failures >= FAILURES_MAX:
             self._try_again(topic, fresh[0])
         self._states.careful = False
         if self._stage.at_once is not None and begin >= self._singly_until.get(topic, 0):
@@ -152,11 +155,11 @@ class StagePartition:
         try:
             self._take_one(topic, record)
         except _RecordFailed as failure:
-            failures = self._known.failed_in_a_row
+            failures = self._known.failures
             self.rollback()
             raise ProcessingHalted(failures=failures, stage=self._stage.name) from failure
         self.rollback()
-        self._known.failed_in_a_row = 0
+        self._known.failures = 0
 
     def _batch_at_once(self, topic: str, records: Sequence[Fetched]) -> Batch:
         """All records, key by key: each state is taken once, and says what holds in the end."""
@@ -185,7 +188,7 @@ class StagePartition:
                 if cause is None:
                     self._take_one(topic, one)
                 else:
-                    self._bury(one.value or b"", cause, now)
+                    self._bury(topic, one.value or b"", cause, now)
                     failed.append((one.offset, cause))
             except _RecordFailed as failure:
                 self.rollback()
@@ -243,10 +246,10 @@ class StagePartition:
     def _batch(
         self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
     ) -> Batch:
-        if processed > len(failed):
-            self._known.failed_in_a_row = 0
-        self._known.failed_in_a_row += len(failed)
-        progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(self._known))
+        known, fine = self._known, processed - len(failed)
+        known.failures = failures_after(known.failures, fine, len(failed))
+        known.books.publish(self._sending.results)
+        progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(known))
         return Batch(
             outputs=self._sending.outputs,
             states=self._states.changes(),
@@ -300,6 +303,7 @@ class StagePartition:
             # states of one identifier must not stand in two partitions.
             self._sending.outputs.append(Output(TOUCHPOINTS, by_rules.encode(), value))
             return None
+        self._known.books.account(touchpoint.source).accepted += 1
         return Message(topic, key, touchpoint, (key, shown))
 
     def _tell(self, after: timedelta) -> None:
@@ -331,6 +335,7 @@ class StagePartition:
         else:
             (message,) = messages
             change = stage.step(state, key, message, self.watermark, self._rules)
+        self._known.books.step(messages, change)
         self._keep(key, change.state)
         self._sending.send(change.results, as_they_came)
 
@@ -379,7 +384,11 @@ class StagePartition:
         else:
             self._states.put(key, state, self._stage.due_at(state, self._rules))
 
-    def _bury(self, value: bytes, error: Exception, now: datetime) -> None:
+    def _bury(self, topic: str, value: bytes, error: Exception, now: datetime) -> None:
+        books = self._known.books
+        if topic == TOUCHPOINTS:
+            books.accept(value)
+        books.bury(topic, value)
         letter = dead_letter(value, self._stage.name, error, now)
         self._sending.outputs.append(
             Output(DEAD_LETTERS, letter.source.encode(), codec.encode(letter))

@@ -138,6 +138,24 @@ class Ownership:
             while await self._in_thread(self._work, one, lambda: take(tp.topic, records, now)):
                 pass
 
+    def tell_lag(self, end_of: Callable[[TP], int | None]) -> None:
+        """Count what waits.
+
+        The markers of transactions behind the last record count, too: what has taken in all may
+        seem a few short of it.
+
+        Args:
+            end_of: The offset behind the newest record, where it is known.
+        """
+        lags: dict[tuple[str, int], int] = {}
+        for one in self.owned:
+            for topic in one.stage.reads:
+                end = end_of(TP(topic, one.number))
+                if end is not None:
+                    taken = one.partition.offsets.get(topic, 0)
+                    lags[topic, one.number] = max(0, end - taken)
+        self._telemetry.lag_is(lags)
+
     async def tick(self, now: datetime) -> None:
         """Let the wall clock carry event time where nothing has come for a while.
 
@@ -182,6 +200,7 @@ class Ownership:
 
     async def _let_go(self, at: tuple[str, int]) -> None:
         one = self._owned.pop(at)
+        self._telemetry.partition_gone(*at)
         async with one.lock:
             await self._in_thread(one.changelog.close)
 
@@ -194,7 +213,13 @@ class Ownership:
             number,
             commit_timeout=self._settings.commit_timeout.total_seconds(),
         )
-        restored = changelog.take_over()
+        telemetry = self._telemetry
+        try:
+            restored = changelog.take_over(
+                lambda share: telemetry.partition_restoring(stage.name, number, share)
+            )
+        finally:
+            telemetry.partition_restoring(stage.name, number, None)
         if restored.progress is not None:
             for topic, offset in restored.progress.offsets.items():
                 self._check_offset(changelog, topic, offset)
@@ -211,7 +236,11 @@ class Ownership:
         self._telemetry.partition_restored(
             stage.name, number, partition.size, perf_counter() - started
         )
+        self._tell_how_it_stands(stage, number, partition)
         return Owned(stage, number, partition, changelog)
+
+    def _tell_how_it_stands(self, stage: Stage, number: int, partition: StagePartition) -> None:
+        self._telemetry.partition_stands(stage.name, number, partition.books, partition.watermark)
 
     def _check_offset(self, changelog: Changelog, topic: str, offset: int) -> None:
         """What the state has read must fit the topic: else records would be skipped in silence."""
@@ -263,6 +292,7 @@ class Ownership:
             commit_seconds=ended - wrote,
         )
         self._telemetry.results_published(batch.results)
+        self._tell_how_it_stands(one.stage, one.number, one.partition)
         return True
 
     def _in_thread(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:

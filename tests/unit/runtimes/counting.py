@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from pipeline.books import Books
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.engine import StateStore
 from pipeline.stitching.change import Message
@@ -38,6 +39,8 @@ class CountingEngine:
     def __init__(self, stores: Mapping[str, StateStore]) -> None:
         self.outbox: list[Message] = []
         self.failures: list[tuple[str, str, Exception]] = []
+        self.books = Books()
+        self.watermark = None
         self.stores = stores
         self.total = 0
         self.broken = False  # every touchpoint fails

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.runtimes.embedded.processing import HELD_RECORDS_MAX, Backlog
+from pipeline.runtimes.embedded.backlog import HELD_RECORDS_MAX, Backlog
 from schemas.topics import TOUCHPOINTS
 from tests.unit.runtimes.embedded.test_log import Writing
 

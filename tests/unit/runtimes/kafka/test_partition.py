@@ -10,7 +10,7 @@ from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.kafka.batch import Batch, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Progress, Restored
 from pipeline.runtimes.kafka.partition import (
-    FAILURES_IN_A_ROW_MAX,
+    FAILURES_MAX,
     TIME_KEY,
     StagePartition,
 )
@@ -171,26 +171,35 @@ def test_bytes_that_are_no_record_are_a_dead_letter() -> None:
 
 def test_too_many_failures_in_a_row_halt_the_stage() -> None:
     records = [
-        record(number, name="poison", location="stitch")
-        for number in range(FAILURES_IN_A_ROW_MAX + 1)
+        record(number, name="poison", location="stitch") for number in range(FAILURES_MAX + 1)
     ]
     partition = stitching()
 
     with pytest.raises(ProcessingHalted) as caught:
         taken(partition, *records)
 
-    assert caught.value.failures == FAILURES_IN_A_ROW_MAX
+    assert caught.value.failures == FAILURES_MAX
+
+
+def test_where_more_fail_than_do_not_the_line_stops_though_some_succeed() -> None:
+    def records(bad_of_ten: int) -> list[Record]:
+        return [
+            record(n, name="poison" if n % 10 < bad_of_ten else "seen", location="stitch")
+            for n in range(8 * FAILURES_MAX)
+        ]
+
+    with pytest.raises(ProcessingHalted):
+        taken(stitching(), *records(7))
+
+    assert len(letters(taken(stitching(), *records(4)))) == 0.4 * 8 * FAILURES_MAX
 
 
 def test_a_restart_after_a_halt_buries_no_more_until_something_succeeds() -> None:
-    bad = [
-        record(number, name="poison", location="stitch")
-        for number in range(FAILURES_IN_A_ROW_MAX + 1)
-    ]
-    good = record(FAILURES_IN_A_ROW_MAX + 1)
+    bad = [record(number, name="poison", location="stitch") for number in range(FAILURES_MAX + 1)]
+    good = record(FAILURES_MAX + 1)
     buried: list[Batch] = []
     partition = stitching()
-    for _ in range(FAILURES_IN_A_ROW_MAX):
+    for _ in range(FAILURES_MAX):
         batch = partition.take(CUSTOMER_TOUCHPOINTS, bad, NOON)
         assert batch is not None
         partition.commit(batch)
@@ -202,7 +211,7 @@ def test_a_restart_after_a_halt_buries_no_more_until_something_succeeds() -> Non
     with pytest.raises(ProcessingHalted):
         restarted.take(CUSTOMER_TOUCHPOINTS, bad, NOON)
 
-    assert len(letters(buried)) == FAILURES_IN_A_ROW_MAX
+    assert len(letters(buried)) == FAILURES_MAX
     assert counts(taken(mended, good)) == [1]
 
 

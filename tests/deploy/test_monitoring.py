@@ -11,7 +11,9 @@ import yaml
 
 from listeners.telemetry import SpoolTelemetry, Telemetry
 from pipeline import bootstrap
+from pipeline.books import Account, Books, Stands
 from pipeline.telemetry import PipelineTelemetry
+from tests.unit.runtimes.counting import NOON
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -21,7 +23,9 @@ RULES = [
     for group in yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
-ALERTS = [rule["alert"] for rule in RULES]
+ALERTING = [rule for rule in RULES if "alert" in rule]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+ALERTS = [rule["alert"] for rule in ALERTING]
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 PROMETHEUS_OWN = {"up", "ALERTS"}
@@ -45,20 +49,30 @@ def measured():
     registry = bootstrap.new_registry()
     Telemetry(registry)
     SpoolTelemetry(registry)
-    PipelineTelemetry(registry)
+    telemetry = PipelineTelemetry(registry)
+    # What is made at each look shows nothing before there is something to show.
+    books = Books(
+        {"shop": Account(accepted=1)}, {"a": Stands("pay-online", "pay-bill", "page", True)}
+    )
+    telemetry.partition_stands("stitch", 0, books, NOON)
+    telemetry.partition_restoring("stitch", 0, 0.5)
+    telemetry.lag_is({("touchpoints", 0): 1})
     names: dict[str, set[str]] = {
-        sample.name: set() for family in registry.collect() for sample in family.samples
+        sample.name: set(sample.labels)
+        for family in registry.collect()
+        for sample in family.samples
     }
     # Those with labels show nothing before they are first counted, so the registry is asked.
     for name, collector in registry._names_to_collectors.items():
-        names[name] = set(getattr(collector, "_labelnames", ()))
+        names.setdefault(name, set()).update(getattr(collector, "_labelnames", ()))
     return names
 
 
 def named(expression):
     """Metrics, each with the labels that a selector asks for."""
-    text = re.sub(r"\b(?:by|on|without|ignoring)\s*\([^)]*\)", "", expression)
-    for name, selector in re.findall(r"\b([a-zA-Z_]+)\b(?!\s*\()(?:\{([^}]*)\})?", _quiet(text)):
+    text = re.sub(r"\b(?:by|on|without|ignoring|group_left)\s*\([^)]*\)", "", expression)
+    pattern = r"\b([a-zA-Z_]+(?::\w+)*)\b(?!\s*\()(?:\{([^}]*)\})?"
+    for name, selector in re.findall(pattern, _quiet(text)):
         yield name, set(re.findall(r"(\w+)\s*(?:=~|!=|!~|=)", selector))
 
 
@@ -72,7 +86,7 @@ def _quiet(text):
     "expression", [*(rule["expr"] for rule in RULES), *asked_by_dashboards(), *asked_by_tests()]
 )
 def test_every_metric_that_is_asked_for_is_measured_with_these_labels(expression):
-    known = measured()
+    known = measured() | dict.fromkeys(RECORDED, {"touchpoint", "mission"})
     added_by_prometheus = {"job", "instance", "le"}
 
     found = list(named(expression))
@@ -91,13 +105,30 @@ def test_every_alert_waits_says_how_urgent_it_is_and_leads_to_its_section():
     headings = re.findall(r"^## (\w+)$", RUNBOOK, re.MULTILINE)
 
     assert headings == ALERTS
-    for rule in RULES:
+    for rule in ALERTING:
+        if rule["labels"]["kind"] == "touchpoint":
+            continue
         assert rule["for"] == "2m"
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["labels"]["kind"] == "pipeline"
         assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
         section = RUNBOOK.split(f"## {rule['alert']}\n")[1].split("\n## ")[0]
         assert f"({rule['labels']['severity']})" in section, rule["alert"]
+
+
+def test_what_the_detector_says_is_not_delayed_again_nor_held():
+    touchpoints = [rule for rule in ALERTING if rule["labels"]["kind"] == "touchpoint"]
+
+    assert touchpoints
+    for rule in touchpoints:
+        assert not {"for", "keep_firing_for"} & set(rule)
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
+
+
+def test_every_recorded_series_is_computed_by_a_case():
+    cases = (PROMETHEUS / "tests.yml").read_text()
+
+    assert [name for name in RECORDED if f"expr: '{name}'" not in cases] == []
 
 
 def test_every_alert_is_seen_to_fire_by_a_case():
@@ -116,6 +147,7 @@ def test_alertmanager_knows_its_receivers_and_holds_back_what_follows_from_a_cau
 
     assert {route["receiver"] for route in routes} == set(receivers)
     assert holding[0]["source_matchers"] == ['kind="pipeline"', 'severity="page"']
+    assert {"equal": ["touchpoint"]}.items() <= rules[1].items()
     for names in re.findall(r'alertname=~?"([^"]+)"', matched):
         assert set(names.split("|")) <= set(ALERTS)
 

@@ -86,7 +86,7 @@ def _quiet(text):
     "expression", [*(rule["expr"] for rule in RULES), *asked_by_dashboards(), *asked_by_tests()]
 )
 def test_every_metric_that_is_asked_for_is_measured_with_these_labels(expression):
-    known = measured() | dict.fromkeys(RECORDED, {"touchpoint", "mission"})
+    known = measured() | {name: {"touchpoint", "mission"} for name in RECORDED}
     added_by_prometheus = {"job", "instance", "le"}
 
     found = list(named(expression))
@@ -152,14 +152,26 @@ def test_alertmanager_knows_its_receivers_and_holds_back_what_follows_from_a_cau
         assert set(names.split("|")) <= set(ALERTS)
 
 
-def test_a_dashboard_has_every_part_of_the_pipeline_and_no_panel_twice():
-    titles = [one["title"] for one in panels()]
-    places = [tuple(one["gridPos"].values()) for one in panels()]
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_has_every_part_and_no_panel_twice(path):
+    parts = {
+        "operations": {"Now", "Listeners", "Workers", "Spool", "Commits", "Lag", "Ledger"},
+        "channel-owners": {"Alerts", "Outcomes", "Verdicts"},
+    }
+    shown = json.loads(path.read_text())["panels"]
+    titles = [one["title"] for one in shown]
+    places = [tuple(one["gridPos"].values()) for one in shown]
 
-    assert {"Now", "Listeners", "Workers", "Lag", "Spool", "Commits"} <= set(titles)
+    assert parts[path.stem] <= set(titles)
     assert len(set(titles)) == len(titles)
     assert len(set(places)) == len(places)
-    assert len({one["id"] for one in panels()}) == len(titles)
+    assert len({one["id"] for one in shown}) == len(titles)
+
+
+def test_dashboards_are_told_apart():
+    found = [json.loads(path.read_text()) for path in DASHBOARDS]
+
+    assert len({(one["uid"], one["title"]) for one in found}) == 2
 
 
 def run(tool, *arguments):
@@ -175,6 +187,18 @@ def run(tool, *arguments):
 def test_promtool_takes_rules_and_configuration_and_its_cases_pass():
     run("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
     run("promtool", "test", "rules", PROMETHEUS / "tests.yml")
+
+
+def test_promtool_takes_every_expression_of_the_dashboards(tmp_path):
+    rules = [
+        {"record": f"panel:number{number}", "expr": expression.replace("$touchpoint", "pay")}
+        for number, expression in enumerate(asked_by_dashboards())
+    ]
+    (tmp_path / "rules.yml").write_text(
+        yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]})
+    )
+
+    run("promtool", "check", "rules", tmp_path / "rules.yml")
 
 
 def test_amtool_takes_the_configuration():

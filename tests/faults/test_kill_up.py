@@ -8,6 +8,7 @@ same log in which nothing ever happened.
 import http.client
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from schemas.topics import (
     TOUCHPOINTS,
     VERDICTS,
 )
-from tests.integration.serving import SEEDS, Up, eventually
+from tests.integration.serving import SEEDS, Up, eventually, fetch
 
 EMITTERS = 6
 BATCH = 20
@@ -115,7 +116,21 @@ def kill_rounds(directory, rounds, seed, customers):
         emitters.go_to(up.url)
         emitters.stop()
         eventually(lambda: all_processed(directory), within=120)
+        assert_the_ledger_balances(up, directory)
     return emitters
+
+
+def assert_the_ledger_balances(up, directory):
+    """Accepted is what stands on the log, however often the process was killed meanwhile."""
+    text = fetch(f"{up.operations}/metrics").body.decode()
+    counted = dict(re.findall(r'^touchpoints_accounted\{entry="(\w+)",\S+ (\S+)$', text, re.M))
+    missing = re.findall(r"^touchpoints_unaccounted\{\S+ (\S+)$", text, re.M)
+    entries = {entry: int(float(count)) for entry, count in counted.items()}
+
+    assert missing == ["0.0"]
+    assert entries.pop("accepted") == len(records(directory, TOUCHPOINTS)) == sum(entries.values())
+    assert entries["result"] == len({one["id"] for one in records(directory, TOUCHPOINTS)})
+    assert entries["in_flight"] == 0
 
 
 def all_processed(directory):

@@ -236,6 +236,8 @@ def test_the_operations_port_answers(up):
 
     assert (page.status, health.status, metrics.status) == (200, 200, 200)
     assert "The pipeline is running." in page.body.decode()
+    assert "Ledger: 1 touchpoints accepted = " in page.body.decode()
+    assert "It balances." in page.body.decode()
     assert health.json == {"ready": True, "reason": ""}
     assert 'touchpoints_received_total{channel="web"} 1.0' in metrics.body.decode()
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]

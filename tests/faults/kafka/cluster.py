@@ -5,6 +5,7 @@ touchpoints arrive. What came out is compared with the batch oracle.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from schemas.topics import DEAD_LETTERS, JOURNEY_OUTCOMES, SESSIONS, TOPICS, TOU
 from tests.brokers.broker import Broker
 from tests.brokers.topics import fresh
 from tests.builders import Contents, Results, contents
+from tests.integration.serving import fetch
 from tests.oracle.contents import contents_of
 
 ROOT = Path(__file__).parents[3]
@@ -82,6 +84,14 @@ class Worker:
 
     def said(self) -> str:
         return (self._folder / f"{self.name}.log").read_text()
+
+    def metrics(self) -> str:
+        """Its operations port's, as text; empty where it does not answer."""
+        found = re.findall(r"operations on (http://\S+)", self.said())
+        try:
+            return fetch(f"{found[-1]}/metrics").body.decode() if found else ""
+        except OSError:
+            return ""
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -198,6 +208,16 @@ class Cluster:
                 told = (f"{topic} {getattr(result, name)}", result.revision)
                 yield told, Message(topic, record.key().decode(), result)
 
+    def ledger(self) -> Counter[str]:
+        """The books of all workers together: what each entry comes to, and `unaccounted`."""
+        total: Counter[str] = Counter()
+        pattern = r'^touchpoints_(un)?accounted\{(?:entry="(\w+)",)?source="[^"]*"\} (\S+)$'
+        for worker in self.workers:
+            for missing, entry, count in re.findall(pattern, worker.metrics(), re.MULTILINE):
+                value = int(float(count))
+                total["unaccounted" if missing else entry] += abs(value) if missing else value
+        return total
+
     def verdicts(self) -> Iterator[Verdict]:
         """Every verdict."""
         return (codec.decode(record.value(), Verdict) for record in self.read(VERDICTS))
@@ -242,12 +262,14 @@ class Found:
         doubled: Results that stand there twice under one id and revision.
         gaps: Results one of whose revisions is missing.
         dead_letters: Records that could not be used.
+        ledger: What the workers' books say of those who came to close the day as well.
     """
 
     contents: Contents
     doubled: list[str]
     gaps: list[str]
     dead_letters: int
+    ledger: Counter[str]
 
 
 def found(cluster: Cluster) -> Found:
@@ -273,6 +295,7 @@ def found(cluster: Cluster) -> Found:
             if (name, revision) not in times
         ],
         dead_letters=len(cluster.read(DEAD_LETTERS)),
+        ledger=cluster.ledger(),
     )
 
 
@@ -289,4 +312,6 @@ def outcome(cluster: Cluster, touchpoints: Sequence[Touchpoint], within: float =
     until(lambda: wanted.verdicts.keys() <= {one.id for one in cluster.verdicts()})
     Traffic(cluster.broker, closing(touchpoints), seconds=0).wait(60)
     until(lambda: found(cluster).contents == wanted)
+    whole = len(touchpoints) + len(closing(touchpoints))
+    until(lambda: (books := cluster.ledger())["accepted"] == whole and not books["in_flight"])
     return found(cluster)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.faults.kafka.cluster import (
     Cluster,
     Found,
     Traffic,
+    closing,
     expected,
     outcome,
     traffic_of,
@@ -78,7 +80,15 @@ def survived(
     assert found.doubled == []
     assert found.gaps == []
     assert found.dead_letters == 0
+    assert_accounted_for(found.ledger, len(touchpoints) + len(closing(touchpoints)))
     return found
+
+
+def assert_accounted_for(ledger: Counter[str], count: int) -> None:
+    """The sum over all workers, though partitions went from one to another and back."""
+    assert ledger["unaccounted"] == ledger["in_flight"] == 0
+    assert ledger["accepted"] == count
+    assert ledger["result"] + ledger["repeated"] + ledger["identity_only"] == count
 
 
 def test_whoever_dies_or_pauses_nothing_is_missing_doubled_or_stale(cluster: Cluster) -> None:

@@ -148,7 +148,8 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
         same_incident: Firing again so soon is the same incident.
         open: A minute is believed to be complete so long after it began.
         kept: How far back corrected votes still correct alerts.
-        votes_every: Totals of a touchpoint are sent at most so often, by event time.
+        votes_every: Totals of a touchpoint are sent at most so often, by event time, but for the
+            first of a minute to break; see `votes.PROMPT_MAX`.
     """
 
     series: int = 1000

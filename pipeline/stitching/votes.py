@@ -37,6 +37,10 @@ NOT_BEFORE: Final = timedelta(minutes=60)
 SOUND_WAIT: Final = timedelta(seconds=20)
 """How long totals wait, at most, that only got more sound votes: those never break anything (P)."""
 
+PROMPT_MAX: Final = 10
+"""Broken votes of a series and minute that are sent at once (P): among so few, one more decides.
+Further ones wait for each other, so that the cost does not grow with the traffic."""
+
 SAMPLES_MAX: Final = 3
 """Broken touchpoints that a minute names, for people to look at (P)."""
 
@@ -297,17 +301,18 @@ def _ballot(touchpoint: str, block: int, at: datetime, shifts: list[Shift]) -> M
 def count(
     state: Tally | None, cast: Sequence[Ballot], watermark: datetime | None, rules: Rules
 ) -> Change[Tally | None]:
-    """Take ballots into their tally; send totals where something broke, unless some just went out.
+    """Take ballots into their tally; send totals where something broke.
 
-    Minutes that are older than what is kept change nothing any more. A state that is passed in is
-    spent: use the one that comes back.
+    The first of a minute to break go out at once, further ones unless some just went out. Minutes
+    that are older than what is kept change nothing any more. A state that is passed in is spent:
+    use the one that comes back.
     """
     kept, first = rules.alerts.kept, cast[0]
     if watermark is not None and minute_of(watermark - kept) >= first.block + BLOCK:
         return Change(state, [])
     if state is None:
         state = Tally(first.touchpoint, first.block, first.at)
-    broken = False
+    broken = prompt = False
     for ballot in cast:
         state.at = max(state.at, ballot.at)
         for shift in ballot.shifts:
@@ -319,10 +324,11 @@ def count(
                 one = minutes[shift.minute] = Count()
             _shift(one, shift)
             broken = broken or bool(shift.broken or shift.reasons)
+            prompt = prompt or 0 < shift.broken <= one.broken <= PROMPT_MAX
     every = rules.alerts.votes_every
     if not broken:
         every = SOUND_WAIT
-    elif state.sent is None or state.at - state.sent >= every:
+    elif state.sent is None or state.at - state.sent >= every or prompt:
         return Change(state, _send(state))
     due = (first.at - rules.out_of_order if watermark is None else watermark) + every
     if state.send_at is None or due < state.send_at:

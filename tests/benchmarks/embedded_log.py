@@ -15,6 +15,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from pipeline.books import Books
 from pipeline.runtimes.embedded.database import open_writer
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.embedded.log import Log
@@ -37,6 +38,8 @@ class PassingEngine:
     def __init__(self, stores):
         self.outbox = []
         self.failures = []
+        self.books = Books()
+        self.watermark = None
         self.stores = list(stores.values())
 
     def process(self, touchpoint):

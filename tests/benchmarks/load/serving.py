@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.books import Books
 from pipeline.cli.main import main
 from pipeline.runtimes.embedded.database import open_reader
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
@@ -144,6 +145,8 @@ class Nothing:
     def __init__(self, *_: object, **__: object) -> None:
         self.outbox: list[object] = []
         self.failures: list[object] = []
+        self.books = Books()
+        self.watermark = None
 
     def process(self, touchpoint: object) -> None:
         pass

@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 
 from pipeline.stitching.change import Change
-from pipeline.stitching.votes import Ballot, Shift, Tally, count, due_at, expire, minute_of
+from pipeline.stitching.votes import (
+    PROMPT_MAX,
+    Ballot,
+    Shift,
+    Tally,
+    count,
+    due_at,
+    expire,
+    minute_of,
+)
 from schemas.records import Touchpoint, Votes
 from tests.builders import RULES, at, process, touchpoint
 
@@ -160,15 +169,34 @@ def test_what_broke_is_sent_at_once_and_takes_along_what_waited():
     assert (sent(waits), sent(goes)) == ([], [(2, 1)])
 
 
+def test_the_first_of_a_minute_to_break_are_sent_at_once_each():
+    state, found = None, []
+    for _ in range(PROMPT_MAX):
+        change = count(state, [ballot("12:00:01", BROKEN)], at("11:58"), RULES)
+        state = change.state
+        found += sent(change)
+
+    assert found == [(number, number) for number in range(1, PROMPT_MAX + 1)]
+
+
 def test_within_a_second_of_the_last_totals_further_ones_wait():
-    before = at("11:58")
-    state = count(None, [ballot("12:00:01", BROKEN)], before, RULES).state
+    before, state = at("11:58"), None
+    for _ in range(PROMPT_MAX):
+        state = count(state, [ballot("12:00:01", BROKEN)], before, RULES).state
     waits = count(state, [ballot("12:00:01.5", BROKEN)], before, RULES)
 
     assert sent(waits) == []
     assert waits.state is not None
     assert due_at(waits.state, RULES) == before + timedelta(seconds=1)
-    assert sent(expire(waits.state, before + timedelta(seconds=1), RULES)) == [(2, 2)]
+    whole = PROMPT_MAX + 1
+    assert sent(expire(waits.state, before + timedelta(seconds=1), RULES)) == [(whole, whole)]
+
+
+def test_what_is_taken_back_is_not_prompt():
+    state = count(None, [ballot("12:00:01", BROKEN)], None, RULES).state
+    back = Shift("", NOON, 0, -1, -1, {"crash": -1})
+
+    assert sent(count(state, [ballot("12:00:01.5", back)], None, RULES)) == []
 
 
 def test_sound_votes_wait_for_twenty_seconds_at_most():

@@ -218,6 +218,12 @@ class Cluster:
                 total["unaccounted" if missing else entry] += abs(value) if missing else value
         return total
 
+    def lagging(self) -> set[tuple[str, int]]:
+        """Topics and partitions of which workers show how much waits."""
+        pattern = r'^touchpoints_lag_records\{partition="(\d+)",topic="([^"]+)"\}'
+        shown = "\n".join(worker.metrics() for worker in self.workers)
+        return {(topic, int(number)) for number, topic in re.findall(pattern, shown, re.MULTILINE)}
+
     def verdicts(self) -> Iterator[Verdict]:
         """Every verdict."""
         return (codec.decode(record.value(), Verdict) for record in self.read(VERDICTS))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from pipeline.topology import STAGES
 from tests.brokers.broker import Broker
 from tests.faults.kafka.cluster import (
+    PARTITIONS,
     SESSION_TIMEOUT,
     Cluster,
     Found,
@@ -81,6 +83,8 @@ def survived(
     assert found.gaps == []
     assert found.dead_letters == 0
     assert_accounted_for(found.ledger, len(touchpoints) + len(closing(touchpoints)))
+    read = {topic for stage in STAGES for topic in stage.reads}
+    assert cluster.lagging() == {(topic, number) for topic in read for number in range(PARTITIONS)}
     return found
 
 

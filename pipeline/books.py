@@ -29,6 +29,9 @@ from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINTS
 SOURCES_MAX: Final = 100
 """Sources with an account of their own; those that come after them share `OTHER` (P)."""
 
+COUNTED: Final = frozenset({TOUCHPOINTS, CUSTOMER_TOUCHPOINTS})
+"""Topics by which touchpoints go from stage to stage."""
+
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
 """The source of what cannot be read."""
@@ -116,6 +119,10 @@ class Books(msgspec.Struct, array_like=True):
 
     def step(self, messages: Sequence[Message], change: Change[Any]) -> None:
         """A stage has taken messages to one key in; what came of them together."""
+        if messages[0].topic not in COUNTED:
+            return
+        if len(messages) == 1 and self._as_usual(messages[0], change.results):
+            return
         arrived: list[_Arrived] = []
         forwarded: set[int] = set()
         for message in messages:
@@ -137,6 +144,28 @@ class Books(msgspec.Struct, array_like=True):
                     self.account(made.record.source).sent += 1  # type: ignore[attr-defined]
         if arrived:
             self._stitched(arrived, change)
+
+    def _as_usual(self, message: Message, results: list[Message]) -> bool:
+        """Count what nearly always comes of one touchpoint; tells whether it did."""
+        record = message.record
+        if type(record) is not Touchpoint:
+            return False
+        if message.topic == TOUCHPOINTS:
+            if not results or results[-1].record is not record:
+                return False
+            account = self.account(record.source)
+            account.taken += 1
+            account.sent += 1
+            return True
+        id_ = record.id
+        for made in results:
+            told = made.record
+            if type(told) is Verdict and told.id == id_ and told.revision == 1:
+                account = self.account(record.source)
+                account.arrived += 1
+                account.results += 1
+                return True
+        return False
 
     def bury(self, topic: str, value: bytes) -> None:
         """A message of a topic went to the dead letters, as its bytes."""
@@ -165,15 +194,6 @@ class Books(msgspec.Struct, array_like=True):
 
     def _stitched(self, arrived: list[_Arrived], change: Change[Any]) -> None:
         """Touchpoints arrived that had no verdict yet."""
-        if len(arrived) == 1:  # nearly always, and then it gets one
-            id_, source, _ = arrived[0]
-            for made in change.results:
-                told: Any = made.record
-                if type(told) is Verdict and told.revision == 1 and told.id == id_:
-                    account = self.account(source)
-                    account.arrived += 1
-                    account.results += 1
-                    return
         missing: dict[str, list[_Arrived]] = {}
         for one in arrived:
             self.account(one[1]).arrived += 1

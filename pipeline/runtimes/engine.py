@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from pipeline.books import Books
+from pipeline.books import COUNTED, Books
 from pipeline.stitching import keys
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
@@ -194,7 +194,8 @@ class Engine:
         key, rules = message.key, self._rules
         known = self._known
         change = stage.step(store.get(key), key, message, known.watermark.at, rules)
-        known.books.step((message,), change)
+        if message.topic in COUNTED:
+            known.books.step((message,), change)
         self._keep(stage, store, key, change.state)
         return change.results
 

@@ -243,6 +243,24 @@ def test_the_operations_port_answers(up):
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
+def test_whatever_emitters_make_up_adds_no_series(up):
+    def lure(first, last):
+        for number in range(first, last):
+            bait = f"bait-{number}"
+            some = [home(f"{number}-{n}", name=f"{bait}-{n}", intent=bait) for n in range(20)]
+            assert up.post(some, key=bait).status == 200
+        eventually(lambda: f"{20 * last:,} touchpoints accepted" in page())
+        return len(fetch(up.operations + "/metrics").body.decode().splitlines())
+
+    def page():
+        return fetch(up.operations + "/").body.decode()
+
+    before = lure(0, 120)
+
+    assert lure(120, 300) == before
+    assert "It balances." in page()
+
+
 def test_the_listeners_port_answers_load_balancers_and_describes_itself(up):
     health, ready = fetch(up.url + "/healthz"), fetch(up.url + "/readyz")
     document = fetch(up.url + "/openapi.json")

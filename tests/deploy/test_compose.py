@@ -134,7 +134,7 @@ def test_prometheus_finds_listeners_and_workers_alertmanager_and_grafana_find_ea
     found = {
         (name, discovery["port"])
         for job in prometheus["scrape_configs"]
-        for discovery in job["dns_sd_configs"]
+        for discovery in job.get("dns_sd_configs", ())
         for name in discovery["names"]
     }
     (told,) = prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]

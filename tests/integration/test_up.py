@@ -227,39 +227,6 @@ def test_a_port_in_use_is_misuse_and_says_which_option_helps(up, tmp_path, optio
     assert "Traceback" not in second.stderr
 
 
-def test_the_operations_port_answers(up):
-    up.post([home(1)])
-
-    page, metrics = fetch(up.operations + "/"), fetch(up.operations + "/metrics")
-    health = fetch(up.operations + "/healthz")
-
-    assert (page.status, health.status, metrics.status) == (200, 200, 200)
-    assert "The pipeline is running." in page.body.decode()
-    assert "Ledger: 1 touchpoints accepted = " in page.body.decode()
-    assert "It balances." in page.body.decode()
-    assert health.json == {"ready": True, "reason": ""}
-    assert 'touchpoints_received_total{channel="web"} 1.0' in metrics.body.decode()
-    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-
-
-def test_whatever_emitters_make_up_adds_no_series(up):
-    def lure(first, last):
-        for number in range(first, last):
-            bait = f"bait-{number}"
-            some = [home(f"{number}-{n}", name=f"{bait}-{n}", intent=bait) for n in range(20)]
-            assert up.post(some, key=bait).status == 200
-        eventually(lambda: f"{20 * last:,} touchpoints accepted" in page())
-        return len(fetch(up.operations + "/metrics").body.decode().splitlines())
-
-    def page():
-        return fetch(up.operations + "/").body.decode()
-
-    before = lure(0, 120)
-
-    assert lure(120, 300) == before
-    assert "It balances." in page()
-
-
 def test_the_listeners_port_answers_load_balancers_and_describes_itself(up):
     health, ready = fetch(up.url + "/healthz"), fetch(up.url + "/readyz")
     document = fetch(up.url + "/openapi.json")

@@ -51,7 +51,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
         seen: The latest event time at which anything showed it.
         version: How often its timeline has changed.
         parted: Owners that an operator parted it from, and when: what they claimed until then
-            does not count.
+            does not count. None where that never happened, as nearly always.
         erased: When its customer was erased: what was received by then is dropped.
     """
 
@@ -67,7 +67,7 @@ class IdentifierState(msgspec.Struct, array_like=True, gc=False):
     forgotten: datetime | None = None
     seen: datetime | None = None
     version: int = 0
-    parted: dict[str, datetime] = {}
+    parted: dict[str, datetime] | None = None
     erased: datetime | None = None
 
 

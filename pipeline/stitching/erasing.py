@@ -231,7 +231,8 @@ def forget_in_identifier(state: IdentifierState, circle: Circle) -> bool:
     state.told = [one for one in state.told if names.isdisjoint((one.anchor, one.origin))]
     state.held = {name: at for name, at in state.held.items() if name not in names}
     state.refused = [name for name in state.refused if name not in names]
-    state.parted = {name: at for name, at in state.parted.items() if name not in names}
+    if state.parted:
+        state.parted = {name: at for name, at in state.parted.items() if name not in names}
     state.spans = {known: at for known, at in state.spans.items() if not _mentions(known, names)}
     if msgspec.msgpack.encode(state) == before:
         return False

@@ -144,11 +144,12 @@ def part(
     so a matter of the set, not of the order of arrival.
     """
     owner, at = touchpoint.identifiers[UNLINKED_FROM], touchpoint.occurred_at
-    known = state.parted.get(owner)
+    parted = state.parted or {}
+    known = parted.get(owner)
     if known is not None and known >= at:
         return []
     before = timeline(state, rules)
-    state.parted[owner], state.mixed = at, True
+    state.parted, state.mixed = {**parted, owner: at}, True
     results = _moved(state, key, before, touchpoint.id, rules, BY_OPERATOR)
     if not any(one.anchor == owner for one in standing(state.claims, state)):
         results.append(notices.holds(key, Claim(at, owner), touchpoint.id, revoked=True))
@@ -222,7 +223,7 @@ def claim(
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     if len(claims) > CLAIMS_MAX:
         thin(state)
-    counts = made.at > state.parted.get(made.anchor, _BEFORE_ALL)
+    counts = not state.parted or made.at > state.parted.get(made.anchor, _BEFORE_ALL)
     results = [] if held or not counts else [notices.holds(key, made, touchpoint)]
     results += _moved(state, key, before, touchpoint, rules, "shown_together")
     return results

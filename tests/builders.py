@@ -64,6 +64,7 @@ GET_HELP = Mission(
     frustrates=("complain",),
     phases=(Phase(name="ask", steps=("ask-bot", "main-menu")), Phase(name="told", steps=("talk",))),
     patience=timedelta(minutes=30),
+    resumes=timedelta(hours=3),
     repeat_within=timedelta(hours=2),
     planned_changes=frozenset({("chatbot", "agent")}),
 )

@@ -15,6 +15,7 @@ from pipeline.stitching import sessions
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
+from pipeline.stitching.signals import UNDONE
 from schemas.controls import Interaction
 
 SURVEY: Final = "survey"
@@ -22,6 +23,10 @@ SURVEY: Final = "survey"
 
 class Journey(Protocol):
     """What attribution asks of a journey."""
+
+    @property
+    def serial(self) -> int:
+        """Its number, in the order in which they began."""
 
     @property
     def mission(self) -> str:
@@ -102,6 +107,37 @@ def choose(
     if starts is not None and one.channel != SURVEY:
         return Choice(None, starts[0])
     return Choice(latest, firm=False)
+
+
+def may_come_back(choice: Choice[J], one: Interaction) -> bool:
+    """Whether coming back goes before this choice: nothing that is open claims the interaction."""
+    return (choice.begins is not None or not choice.firm) and one.channel != SURVEY
+
+
+def come_back(
+    silent: Iterable[J], one: Interaction, named: str | None, missions: Missions
+) -> J | None:
+    """The journey that the customer comes back for; None where there is none (P).
+
+    Args:
+        silent: Journeys that silence ended and that may be resumed by now, one for each mission.
+        one: The interaction.
+        named: The mission that its intent names, or that of one that took it along.
+        missions: All of them.
+
+    Of several that expect it, the one active last, and of these the one begun last.
+    """
+    found = None
+    for journey in silent:
+        mission = journey.mission
+        wanted = mission == named if named else one.touchpoint in missions.expects[mission]
+        if wanted and (found is None or _later(journey, found)):
+            found = journey
+    return found
+
+
+def _later(journey: Journey, other: Journey) -> bool:
+    return (journey.last, journey.serial) > (other.last, other.serial)
 
 
 class Sketch(NamedTuple):
@@ -195,9 +231,11 @@ class _LookBack:
         self.taken: dict[str, str] = {}
         self._tail, self._rules = tail, rules
         self._before = _places_before(tail, list(map(copy, known)), rules)
-        # By place in the tail: what was open before it; then whose it is, and whether firmly.
+        # By place in the tail: what was open before it, or may be resumed; then whose it is, and
+        # whether firmly.
+        first = [Sketch(0, one.mission, one.place, one.last) for one in going]
         self._open = [
-            tuple(Sketch(-2 - at, one.mission, one.place, one.last) for at, one in enumerate(going))
+            tuple(one._replace(serial=at - len(first) - 1) for at, one in enumerate(first))
         ]
         self._found: list[tuple[int, bool]] = []
         at = 0
@@ -207,7 +245,7 @@ class _LookBack:
     def _step(self, at: int) -> int:
         """Go on from a place in the tail; tells where to go on from next."""
         one, missions = self._tail[at], self._rules.missions
-        going = self._patient(self._open[at], one.at)
+        going, silent = self._parted(self._open[at], one.at)
         named = missions.by_intent.get(one.intent) if one.intent is not None else None
         if named is not None and one.channel != SURVEY:
             run = self._run(at, {sketch.serial for sketch in going})
@@ -217,12 +255,19 @@ class _LookBack:
                 return run[-1]
         named = self.taken.get(one.id, named)
         choice = choose(going, one, named, self._about(at), missions)
-        mine = choice.journey
-        if choice.begins is not None:
+        mine, firm = choice.journey, choice.firm
+        if silent and may_come_back(choice, one):
+            back = come_back(silent, one, named, missions)
+            if back is not None:
+                mine, firm = back, True
+                going = tuple(sorted((*going, back)))
+        if mine is None and choice.begins is not None:
             mine = Sketch(at, choice.begins, -1, one.at)
             going = (*going, mine)
-        self._found.append((-1 if mine is None else mine.serial, choice.firm))
-        self._open.append(self._walked(going, mine, one))
+        self._found.append((-1 if mine is None else mine.serial, firm))
+        # What was asked about, and what another journey of its mission follows, is resumed no more.
+        silent = tuple(s for s in silent if mine is None or s.mission != mine.mission)
+        self._open.append((*self._walked(going, mine, one), *silent))
         return at + 1
 
     def _run(self, at: int, going: set[int]) -> list[int]:
@@ -235,11 +280,23 @@ class _LookBack:
             run.append(at)
         return run
 
-    def _patient(self, going: tuple[Sketch, ...], at: datetime) -> tuple[Sketch, ...]:
-        patience_of = self._rules.missions.patience_of
-        if any(at - sketch.last > patience_of(sketch.mission) for sketch in going):
-            return tuple(one for one in going if at - one.last <= patience_of(one.mission))
-        return going
+    def _parted(
+        self, held: tuple[Sketch, ...], at: datetime
+    ) -> tuple[tuple[Sketch, ...], tuple[Sketch, ...]]:
+        """What is still open at a time, and what silence has ended and may be resumed."""
+        missions = self._rules.missions
+        patience_of = missions.patience_of
+        if all(at - sketch.last <= patience_of(sketch.mission) for sketch in held):
+            return held, ()
+        going = tuple(one for one in held if at - one.last <= patience_of(one.mission))
+        silent = {
+            one.mission: one
+            for one in held
+            if one not in going
+            and one.mission in missions.resuming
+            and at - one.last <= missions.resuming[one.mission]
+        }
+        return going, tuple(silent.values())
 
     def _about(self, at: int) -> Sketch | None:
         """What an answer is about: of one that has ended, which lets nothing follow, the number."""
@@ -261,7 +318,8 @@ class _LookBack:
             return going
         missions = self._rules.missions
         mission = missions.all[mine.mission]
-        if one.touchpoint in mission.completes or one.touchpoint in mission.frustrates:
+        completed = one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals)
+        if completed or one.touchpoint in mission.frustrates:
             return tuple(sketch for sketch in going if sketch.serial != mine.serial)
         place = missions.places[mine.mission].get(one.touchpoint)
         farthest = mine.place if place is None else max(mine.place, place[0])

@@ -5,6 +5,7 @@ its course can give: the contact that made the customer ring up, the sign of tro
 nothing more was reached. Event time only.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pipeline.stitching.attribution import choose
+from pipeline.stitching.attribution import choose, come_back, may_come_back
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
@@ -45,6 +46,7 @@ class Move(StrEnum):
     ANSWER = "answer"
     RETURN = "return"
     PARDON = "pardon"
+    RESUME = "resume"
 
 
 OPEN, MARRED = Stand.OPEN, Stand.MARRED
@@ -71,10 +73,12 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
         Move.PARDON: OPEN,  # what had broken turned out to be a machine's, or a call too short
     },
     # Ended: what happens next starts another journey. What comes late but happened before the end
-    # folds this one again, as revision n + 1. Two things said later revise how it ended.
+    # folds this one again, as revision n + 1. Some things that happen later revise how it ended.
     COMPLETED: {Move.RETURN: FRUSTRATED},  # the customer came again, and the mission minds
-    FRUSTRATED: {},
-    ABANDONED: {Move.ANSWER: FRUSTRATED},  # asked afterwards, the customer says that it was bad
+    # Asked afterwards, the customer says that it was bad. And an end by silence is taken back where
+    # the mission says that its customers come back for it.
+    FRUSTRATED: {Move.RESUME: MARRED},
+    ABANDONED: {Move.ANSWER: FRUSTRATED, Move.RESUME: OPEN},
 }
 
 ENDED: Final = frozenset({COMPLETED, FRUSTRATED, ABANDONED})
@@ -92,6 +96,13 @@ REASONS: Final[Mapping[tuple[Move, Stand], str]] = {
     (Move.SILENCE, ABANDONED): "silence",
 }
 """The deciding rule that an outcome names."""
+
+_SILENT: Final = frozenset(
+    reason
+    for (made, _), reason in REASONS.items()
+    if made in (Move.SILENCE, Move.SWITCH, Move.ANSWER)
+)
+"""Reasons of an end by silence, which coming back takes back."""
 
 _SELF_SERVICE: Final = frozenset({"web", "app", "chatbot"})
 LIVE: Final = frozenset({"ivr", "agent"})
@@ -178,6 +189,12 @@ def attribute(
     """
     going = [journeys[serial] for serial in walked]
     choice = choose(going, one, named, about, missions)
+    if missions.resuming and may_come_back(choice, one):
+        resumed = come_back(_silent(journeys, one, missions), one, named, missions)
+        if resumed is not None:
+            move(resumed, Move.RESUME)
+            insort(walked, resumed.serial)
+            return resumed
     if choice.begins is None:
         return choice.journey
     journey = OpenJourney(
@@ -191,6 +208,23 @@ def attribute(
     journeys.append(journey)
     walked.append(journey.serial)
     return journey
+
+
+def _silent(
+    journeys: Sequence[OpenJourney], one: Interaction, missions: Missions
+) -> list[OpenJourney]:
+    """Those that silence ended and that may still be resumed: of each mission only the last."""
+    found = []
+    passed: set[str] = set()
+    for journey in reversed(journeys):
+        limit = missions.resuming.get(journey.mission)
+        if limit is None or journey.mission in passed:
+            continue
+        passed.add(journey.mission)
+        silent = journey.reason in _SILENT and not journey.answers
+        if silent and one.at - journey.last <= limit:
+            found.append(journey)
+    return found
 
 
 def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:

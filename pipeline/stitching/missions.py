@@ -38,6 +38,8 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
         frustrates: Touchpoints that show that the customer gave up.
         phases: Its parts, in the order most customers take.
         patience: The silence after which a journey has ended. At least the longest session gap.
+        resumes: The silence after which a journey that silence ended still goes on, where the
+            customer comes back for it; None: it does not. Longer than the patience.
         planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
         value: What it is worth, in `currency`; None where nobody said.
         repeat_within: A contact for the same mission so soon after it was completed shows that it
@@ -54,6 +56,7 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
     frustrates: tuple[str, ...] = ()
     phases: tuple[Phase, ...] = ()
     patience: timedelta
+    resumes: timedelta | None = None
     planned_changes: frozenset[tuple[str, str]] = frozenset()
     objectives: Objectives = Objectives()
     value: float | None = None
@@ -88,6 +91,7 @@ class Missions:
             m.name: frozenset((*m.starts, *m.completes, *m.frustrates, *self.places[m.name]))
             for m in missions
         }
+        self.resuming: Final = {m.name: m.resumes for m in missions if m.resumes is not None}
         for mission in missions:
             for intent in (mission.name, *mission.intents):
                 self.by_intent.setdefault(intent, mission.name)
@@ -105,4 +109,5 @@ class Missions:
         known = self.all.get(mission)
         if known is None:
             return timedelta(0)
-        return max(known.patience, known.repeat_within or timedelta(0))
+        nothing = timedelta(0)
+        return max(known.patience, known.resumes or nothing, known.repeat_within or nothing)

@@ -112,7 +112,10 @@ def step(
     if named is None and one.intent is not None:
         named = missions.by_intent.get(one.intent)
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
+    going = len(picture.walked)
     journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
+    if journey is not None and journey.live and len(picture.walked) > going:
+        touched.journeys.append(journey)  # it was said to have ended, and goes on
     progressed = journey is not None and journey.place >= 0
     if journey is not None:
         if journey.ended:

@@ -12,6 +12,7 @@ from tests.oracle.verdicts import Said, answer, judged
 
 SELF_SERVICE = {"web", "app", "chatbot"}
 LIVE = {"ivr", "agent"}
+SILENT = {"silence", "silence_after_broken", "changed_channel", "answered_badly"}
 FAILED = {"http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input"}
 WEIGHTS = {"rage_click": 3, "dead_click": 2, "error_click": 2, "quick_back": 1, "transfer": 2}
 
@@ -222,8 +223,10 @@ class Story:
         mission = self._taken.get(one.id) or self._named(one)
         if mission is not None:
             running = [path for path in self._open() if path.mission is mission]
-            if running or not answer:
-                return running[0] if running else self._begin(mission)
+            if running:
+                return running[0]
+            if not answer:
+                return self._come_back(one, [mission]) or self._begin(mission)
         if answer and one.session_hint is not None:
             session = self._session_of[one.id].members
             asked = [m for m in session[: session.index(one)] if m.channel != "survey"]
@@ -236,6 +239,9 @@ class Story:
                 enumerate(expecting),
                 key=lambda at: (self._is_next(at[1], one), at[1].members[-1].occurred_at, at[0]),
             )[1]
+        wanted = [] if answer else [m for m in self.missions.values() if name in _expected(m)]
+        if (resumed := self._come_back(one, wanted)) is not None:
+            return resumed
         for mission in self.missions.values():
             if name in mission.starts and not answer:
                 return self._begin(mission)
@@ -247,6 +253,23 @@ class Story:
         places = [self.place_of(path, member) for member in path.members]
         farthest = max((place for place in places if place is not None), default=-1)
         return self.place_of(path, one) == farthest + 1
+
+    def _come_back(self, one: Touchpoint, wanted: list[Mission]) -> Path | None:
+        """Of the last journey of each mission, those that silence ended within its `resumes`."""
+        lasts = {p.mission.name: at for at, p in enumerate(self.paths) if p.mission in wanted}
+        silent = [
+            (path.members[-1].occurred_at, at, path)
+            for at, path in ((at, self.paths[at]) for at in lasts.values())
+            if path.mission.resumes is not None
+            and path.reason in SILENT
+            and not path.answers
+            and one.occurred_at - path.members[-1].occurred_at <= path.mission.resumes
+        ]
+        if not silent:
+            return None
+        resumed = max(silent, key=lambda found: found[:2])[2]
+        resumed.outcome, resumed.reason = "open", ""
+        return resumed
 
     def _begin(self, mission: Mission) -> Path:
         path = Path(mission)

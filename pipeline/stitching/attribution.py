@@ -230,7 +230,9 @@ class _LookBack:
     ) -> None:
         self.taken: dict[str, str] = {}
         self._tail, self._rules = tail, rules
-        self._before = _places_before(tail, list(map(copy, known)), rules)
+        self._before, session_at = _places_before(tail, list(map(copy, known)), rules)
+        machines = sessions.machines_of(tail, known, rules)
+        self._of_machine = [session in machines for session in session_at]
         # By place in the tail: what was open before it, or may be resumed; then whose it is, and
         # whether firmly.
         first = [Sketch(0, one.mission, one.place, one.last) for one in going]
@@ -245,6 +247,10 @@ class _LookBack:
     def _step(self, at: int) -> int:
         """Go on from a place in the tail; tells where to go on from next."""
         one, missions = self._tail[at], self._rules.missions
+        if self._of_machine[at]:
+            self._found.append((-1, True))
+            self._open.append(self._open[at])
+            return at + 1
         going, silent = self._parted(self._open[at], one.at)
         named = missions.by_intent.get(one.intent) if one.intent is not None else None
         if named is not None and one.channel != SURVEY:
@@ -329,14 +335,19 @@ class _LookBack:
 
 def _places_before(
     tail: Sequence[Interaction], known: list[OpenSession], rules: Rules
-) -> list[int]:
-    """For each place in the tail, that of the one before it in its session; -1 for none."""
+) -> tuple[list[int], list[int]]:
+    """For each place in the tail, that of the one before it in its session, and its session.
+
+    By number; -1 where there is none before it.
+    """
     last: dict[int, int] = {}
     before: list[int] = []
+    session_at: list[int] = []
     recognise = rules.inventory.touchpoint_of
     for at, one in enumerate(tail):
         one.touchpoint = recognise(one.channel, one.name, one.location, one.intent)
         session, _ = sessions.join(known, one, rules)
         before.append(last.get(session.serial, -1))
         last[session.serial] = at
-    return before
+        session_at.append(session.serial)
+    return before, session_at

@@ -42,16 +42,18 @@ class Touched:
     """What a step changed, and whose published records may therefore be out of date.
 
     Attributes:
+        unmasked: Whether a session turned out to be a machine's: all has to be folded again.
         former: By id, the verdict that an interaction had before; None for one that is new.
     """
 
-    __slots__ = ("former", "interactions", "journeys", "sessions")
+    __slots__ = ("former", "interactions", "journeys", "sessions", "unmasked")
 
     def __init__(self) -> None:
         self.sessions: list[OpenSession] = []
         self.journeys: list[OpenJourney] = []
         self.interactions: list[Interaction] = []
         self.former: dict[str, Judged | None] = {}
+        self.unmasked = False
 
 
 def fold(
@@ -66,6 +68,7 @@ def fold(
     The interactions' derived fields are written anew. `taken` is what later intents take along;
     it is looked for where it is not given.
     """
+    machines = sessions.machines_of(tail, picture.sessions, rules)
     if taken is None:
         taken = looked_back(tail, picture, rules)
     touched = Touched()
@@ -73,7 +76,7 @@ def fold(
     for one in tail:
         forget(one)
         seen.append(one)
-        step(picture, seen, one, rules, touched, taken.get(one.id))
+        step(picture, seen, one, rules, touched, taken.get(one.id), machines)
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
@@ -98,10 +101,13 @@ def step(
     rules: Rules,
     touched: Touched,
     named: str | None = None,
+    machines: frozenset[int] = frozenset(),
 ) -> None:
     """Take one more interaction; `tail` ends with it, and it is the latest.
 
-    `named` is the mission of a later intent that takes it along.
+    `named` is the mission of a later intent that takes it along. `machines` are the sessions that
+    are known to be, or to become, a machine's: it wants nothing, so what it touches serves no
+    mission.
     """
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
@@ -112,8 +118,11 @@ def step(
     if named is None and one.intent is not None:
         named = missions.by_intent.get(one.intent)
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
-    going = len(picture.walked)
-    journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
+    if session.serial in machines:
+        session.machine = True
+    going, journey = len(picture.walked), None
+    if not session.machine:
+        journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
     if journey is not None and journey.live and len(picture.walked) > going:
         touched.journeys.append(journey)  # it was said to have ended, and goes on
     progressed = journey is not None and journey.place >= 0
@@ -127,8 +136,7 @@ def step(
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
     crowded = session.count > rules.verdicts.machine_touchpoints
     if crowded and not session.machine and sessions.is_machine(session, tail, rules):
-        _unjudge(session, picture, tail, touched)
-        session.machine = True
+        session.machine = touched.unmasked = True
     one.verdict, one.reasons = verdicts.judge(
         one, session, on_path=on_path, progressed=progressed, rules=rules
     )

@@ -27,6 +27,8 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
     if rules.votes:
         results += votes.touched_ballots(tail, picture, touched)
+    if touched.unmasked:
+        return results + refold(state, rules, tail).results
     if len(tail) >= state.looked:
         seal(state, rules)
     return results

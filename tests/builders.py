@@ -65,6 +65,8 @@ GET_HELP = Mission(
     phases=(Phase(name="ask", steps=("ask-bot", "main-menu")), Phase(name="told", steps=("talk",))),
     patience=timedelta(minutes=30),
     resumes=timedelta(hours=3),
+    looks=frozenset({"ask-bot", "main-menu"}),
+    preludes=frozenset({"pay-online"}),
     repeat_within=timedelta(hours=2),
     planned_changes=frozenset({("chatbot", "agent")}),
 )

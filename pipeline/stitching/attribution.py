@@ -64,6 +64,7 @@ def choose(
     named: str | None,
     about: J | None,
     missions: Missions,
+    done: Iterable[str] = (),
 ) -> Choice[J]:
     """Whose an interaction is (P).
 
@@ -73,6 +74,7 @@ def choose(
         named: The mission that its intent names.
         about: The journey that it is an answer about, which may have ended.
         missions: All of them.
+        done: The missions that were completed earlier in its session.
 
     In this order: the mission its intent names; what it is an answer about; the open journey that
     expects its touchpoint, the one whose next step it is before others, then the one active last;
@@ -105,6 +107,8 @@ def choose(
         return Choice(chosen)
     starts = missions.started_by.get(touchpoint)
     if starts is not None and one.channel != SURVEY:
+        if starts[0] in done and touchpoint in missions.all[starts[0]].looks:
+            return Choice(None, firm=False)  # a look back at what is done
         return Choice(None, starts[0])
     return Choice(latest, firm=False)
 
@@ -167,9 +171,19 @@ def shows_late(
 
     Asked of each that arrives, so it is quick, and at times true without need.
     """
-    named = rules.missions.by_intent.get(one.intent) if one.intent is not None else None
-    if named is None or one.channel == SURVEY:
+    if one.channel == SURVEY:
         return False
+    missions = rules.missions
+    if missions.preludes and any(before.touchpoint in missions.preludes for before in tail):
+        touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
+        started = missions.started_by.get(touchpoint, ())
+        if started and missions.all[started[0]].preludes:
+            return True
+    named = missions.by_intent.get(one.intent) if one.intent is not None else None
+    if named is None:
+        return False
+    if missions.all[named].preludes:
+        return True
     session = sessions.find(known, one, rules)
     if session is None:
         return False
@@ -213,9 +227,18 @@ def taken_along(
     along changes what was open in between; so the tail is gone through again from there.
     """
     missions = rules.missions
-    if not any(one.intent is not None and one.intent in missions.by_intent for one in tail):
+    named = any(one.intent is not None and one.intent in missions.by_intent for one in tail)
+    if not named and not _has_prelude(tail, rules):
         return {}
     return _LookBack(tail, known, going, rules).taken
+
+
+def _has_prelude(tail: Sequence[Interaction], rules: Rules) -> bool:
+    preludes = rules.missions.preludes
+    recognise = rules.inventory.touchpoint_of
+    return bool(preludes) and any(
+        recognise(one.channel, one.name, one.location, one.intent) in preludes for one in tail
+    )
 
 
 class _LookBack:
@@ -230,9 +253,9 @@ class _LookBack:
     ) -> None:
         self.taken: dict[str, str] = {}
         self._tail, self._rules = tail, rules
-        self._before, session_at = _places_before(tail, list(map(copy, known)), rules)
+        self._before, self._session_at = _places_before(tail, list(map(copy, known)), rules)
         machines = sessions.machines_of(tail, known, rules)
-        self._of_machine = [session in machines for session in session_at]
+        self._of_machine = [session in machines for session in self._session_at]
         # By place in the tail: what was open before it, or may be resumed; then whose it is, and
         # whether firmly.
         first = [Sketch(0, one.mission, one.place, one.last) for one in going]
@@ -240,6 +263,8 @@ class _LookBack:
             tuple(one._replace(serial=at - len(first) - 1) for at, one in enumerate(first))
         ]
         self._found: list[tuple[int, bool]] = []
+        self._completed: list[str] = []
+        self._done_before = {session.serial: session.done for session in known}
         at = 0
         while at < len(tail):
             at = self._step(at)
@@ -249,6 +274,7 @@ class _LookBack:
         one, missions = self._tail[at], self._rules.missions
         if self._of_machine[at]:
             self._found.append((-1, True))
+            self._completed.append("")
             self._open.append(self._open[at])
             return at + 1
         going, silent = self._parted(self._open[at], one.at)
@@ -256,11 +282,9 @@ class _LookBack:
         if named is not None and one.channel != SURVEY:
             run = self._run(at, {sketch.serial for sketch in going})
             if run:
-                self.taken |= {self._tail[place].id: named for place in run}
-                del self._open[run[-1] + 1 :], self._found[run[-1] :]
-                return run[-1]
+                return self._take(run, named)
         named = self.taken.get(one.id, named)
-        choice = choose(going, one, named, self._about(at), missions)
+        choice = choose(going, one, named, self._about(at), missions, self._done(at))
         mine, firm = choice.journey, choice.firm
         if silent and may_come_back(choice, one):
             back = come_back(silent, one, named, missions)
@@ -268,13 +292,47 @@ class _LookBack:
                 mine, firm = back, True
                 going = tuple(sorted((*going, back)))
         if mine is None and choice.begins is not None:
+            run = self._prelude(at, choice.begins, {sketch.serial for sketch in going})
+            if run:
+                return self._take(run, choice.begins)
             mine = Sketch(at, choice.begins, -1, one.at)
             going = (*going, mine)
         self._found.append((-1 if mine is None else mine.serial, firm))
+        self._completed.append(self._goal(mine, going, one))
         # What was asked about, and what another journey of its mission follows, is resumed no more.
         silent = tuple(s for s in silent if mine is None or s.mission != mine.mission)
         self._open.append((*self._walked(going, mine, one), *silent))
         return at + 1
+
+    def _take(self, run: list[int], mission: str) -> int:
+        """Take these along, and go on from the first of them."""
+        self.taken |= {self._tail[place].id: mission for place in run}
+        del self._open[run[-1] + 1 :], self._found[run[-1] :], self._completed[run[-1] :]
+        return run[-1]
+
+    def _prelude(self, at: int, mission: str, going: set[int]) -> list[int]:
+        """The places before it that are its prelude and all there is of their journeys.
+
+        As far back in its session as nothing else showed a mission of its own.
+        """
+        preludes = self._rules.missions.all[mission].preludes
+        run: list[int] = []
+        while preludes and (at := self._before[at]) >= 0:
+            serial, firm = self._found[at]
+            if self._tail[at].touchpoint in preludes and serial in going:
+                run.append(at)
+            elif firm or serial != -1:
+                break
+        theirs = {self._found[place][0] for place in run}
+        others = {found[0] for at, found in enumerate(self._found) if at not in run}
+        return run if all(serial >= 0 for serial in theirs) and not theirs & others else []
+
+    def _done(self, at: int) -> set[str]:
+        """The missions that were completed in the session of a place, before it."""
+        done = set(self._done_before.get(self._session_at[at], ()))
+        while (at := self._before[at]) >= 0:
+            done.add(self._completed[at])
+        return done
 
     def _run(self, at: int, going: set[int]) -> list[int]:
         """The places before it in its session that nothing firm interrupts, the last one first."""
@@ -316,6 +374,14 @@ class _LookBack:
                 return next(open_, Sketch(serial, "", -1, one.at))
         return None
 
+    def _goal(self, mine: Sketch | None, going: tuple[Sketch, ...], one: Interaction) -> str:
+        """The mission that an interaction completes, "" for none."""
+        if mine is None or all(sketch.serial != mine.serial for sketch in going):
+            return ""
+        completes = self._rules.missions.all[mine.mission].completes
+        done = one.touchpoint in completes and UNDONE.isdisjoint(one.signals)
+        return mine.mission if done else ""
+
     def _walked(
         self, going: tuple[Sketch, ...], mine: Sketch | None, one: Interaction
     ) -> tuple[Sketch, ...]:
@@ -324,8 +390,7 @@ class _LookBack:
             return going
         missions = self._rules.missions
         mission = missions.all[mine.mission]
-        completed = one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals)
-        if completed or one.touchpoint in mission.frustrates:
+        if self._goal(mine, going, one) or one.touchpoint in mission.frustrates:
             return tuple(sketch for sketch in going if sketch.serial != mine.serial)
         place = missions.places[mine.mission].get(one.touchpoint)
         farthest = mine.place if place is None else max(mine.place, place[0])

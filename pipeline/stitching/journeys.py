@@ -174,6 +174,7 @@ def attribute(
     named: str | None,
     about: OpenJourney | None,
     missions: Missions,
+    done: Iterable[str] = (),
 ) -> OpenJourney | None:
     """The journey an interaction belongs to, begun by it where it begins one; None for no mission.
 
@@ -184,11 +185,12 @@ def attribute(
         named: The mission that its intent names, or that of one that took it along.
         about: The journey that it is an answer about, which may have ended.
         missions: All of them.
+        done: Those that were completed earlier in its session.
 
     By which rules, `attribution.choose` says.
     """
     going = [journeys[serial] for serial in walked]
-    choice = choose(going, one, named, about, missions)
+    choice = choose(going, one, named, about, missions, done)
     if missions.resuming and may_come_back(choice, one):
         resumed = come_back(_silent(journeys, one, missions), one, named, missions)
         if resumed is not None:

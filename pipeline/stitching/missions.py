@@ -40,6 +40,10 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
         patience: The silence after which a journey has ended. At least the longest session gap.
         resumes: The silence after which a journey that silence ended still goes on, where the
             customer comes back for it; None: it does not. Longer than the patience.
+        looks: Starts that are a mere look: after the mission was completed in the same session,
+            they begin nothing.
+        preludes: Touchpoints that belong to it where it is begun right after them in the same
+            session, though they had begun another mission.
         planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
         value: What it is worth, in `currency`; None where nobody said.
         repeat_within: A contact for the same mission so soon after it was completed shows that it
@@ -57,6 +61,8 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...] = ()
     patience: timedelta
     resumes: timedelta | None = None
+    looks: frozenset[str] = frozenset()
+    preludes: frozenset[str] = frozenset()
     planned_changes: frozenset[tuple[str, str]] = frozenset()
     objectives: Objectives = Objectives()
     value: float | None = None
@@ -91,6 +97,7 @@ class Missions:
             m.name: frozenset((*m.starts, *m.completes, *m.frustrates, *self.places[m.name]))
             for m in missions
         }
+        self.preludes: Final = frozenset(step for m in missions for step in m.preludes)
         self.resuming: Final = {m.name: m.resumes for m in missions if m.resumes is not None}
         for mission in missions:
             for intent in (mission.name, *mission.intents):

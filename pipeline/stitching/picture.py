@@ -122,7 +122,9 @@ def step(
         session.machine = True
     going, journey = len(picture.walked), None
     if not session.machine:
-        journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
+        journey = journeys.attribute(
+            picture.journeys, picture.walked, one, named, about, missions, session.done
+        )
     if journey is not None and journey.live and len(picture.walked) > going:
         touched.journeys.append(journey)  # it was said to have ended, and goes on
     progressed = journey is not None and journey.place >= 0
@@ -153,6 +155,8 @@ def step(
         if journeys.conclude(journey, one, missions.all[journey.mission]):
             if journey.stand is journeys.FRUSTRATED:
                 _break(journeys.blame_unreached(journey, tail), picture, touched)
+            elif journey.stand is journeys.COMPLETED:
+                session.done = (*session.done, journey.mission)
             picture.walked.remove(journey.serial)
             touched.journeys.append(journey)
     if session.ended:

@@ -44,6 +44,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         length_max: The longest it may last.
         honoured: Whether its id alone keeps it together, whatever the silence.
         carried: Path and verdicts of members that are no longer kept.
+        done: The missions that were completed in it.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
     """
 
@@ -65,6 +66,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     machine: bool = False
     counts: dict[str, int] | None = None
     carried: Carried | None = None
+    done: tuple[str, ...] = ()
 
 
 def rule_of(channel: str, source: str, rules: Rules) -> SessionRule:

@@ -57,7 +57,8 @@ def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool
 def shows_late(state: CustomerState, ones: list[Interaction], rules: Rules) -> bool:
     """Whether intents may show late among interactions that are later than all others."""
     by_intent, picture = rules.missions.by_intent, state.picture
-    if not any(one.intent is not None and one.intent in by_intent for one in ones):
+    named = any(one.intent is not None and one.intent in by_intent for one in ones)
+    if not named and not rules.missions.preludes:
         return False
     if len(ones) > 1:
         return True

@@ -145,6 +145,8 @@ class Story:
         if self._takes_along(one):
             return False
         path = self._mission_of(one)
+        if path is not None and not path.members and self._has_prelude(path, one):
+            return False
         progressed = path is not None and bool(self.reached(path))
         if path is not None:
             (path.members if path.outcome == "open" else path.answers).append(one)
@@ -185,6 +187,23 @@ class Story:
             taken.add(before.id)
         self._taken |= dict.fromkeys(taken, mission)
         return bool(taken)
+
+    def _has_prelude(self, begun: Path, one: Touchpoint) -> bool:
+        """Back through its session: looks that are all there is of the journeys they began."""
+        session = self._session_of[one.id].members
+        looks: list[Touchpoint] = []
+        for before in reversed(session[: session.index(one)]):
+            path = self._path_of(before)
+            wanted = self.names[before.id] in begun.mission.preludes
+            if wanted and path is not None and path.outcome == "open":
+                looks.append(before)
+            elif before.id in self._own_mission or path is not None:
+                break
+        theirs = [path for path in self.paths if any(m in looks for m in path.members)]
+        wholly = all(m in looks for path in theirs for m in path.members)
+        if looks and wholly:
+            self._taken |= {look.id: begun.mission for look in looks}
+        return bool(looks) and wholly
 
     def _named(self, one: Touchpoint) -> Mission | None:
         """The mission that its intent names."""
@@ -244,6 +263,9 @@ class Story:
             return resumed
         for mission in self.missions.values():
             if name in mission.starts and not answer:
+                if name in mission.looks and self._completed_before(one, mission):
+                    self._own_mission.remove(one.id)
+                    return None
                 return self._begin(mission)
         self._own_mission.remove(one.id)
         latest = sorted(self._open(), key=lambda path: path.members[-1].occurred_at)
@@ -253,6 +275,16 @@ class Story:
         places = [self.place_of(path, member) for member in path.members]
         farthest = max((place for place in places if place is not None), default=-1)
         return self.place_of(path, one) == farthest + 1
+
+    def _completed_before(self, one: Touchpoint, mission: Mission) -> bool:
+        """Whether the mission was completed earlier in its session."""
+        session = self._session_of[one.id].members
+        goals = [path.members[-1] for path in self.paths if path.mission is mission]
+        return any(
+            self.names[goal.id] in mission.completes and not FAILED & set(goal.signals)
+            for goal in goals
+            if goal in session[: session.index(one)]
+        )
 
     def _come_back(self, one: Touchpoint, wanted: list[Mission]) -> Path | None:
         """Of the last journey of each mission, those that silence ended within its `resumes`."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline.stitching import attribution, journeys, sessions, verdicts
+from pipeline.stitching import attribution, journeys, looking, sessions, verdicts
 from pipeline.stitching.journeys import Move, OpenJourney
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
@@ -85,7 +85,7 @@ def fold(
 def looked_back(tail: Sequence[Interaction], picture: Picture, rules: Rules) -> dict[str, str]:
     """What later intents take along of a tail that goes on from a picture; see `attribution`."""
     going = [picture.journeys[serial] for serial in picture.walked]
-    return attribution.taken_along(tail, picture.sessions, going, rules)
+    return looking.taken_along(tail, picture.sessions, going, rules)
 
 
 def forget(one: Interaction) -> None:
@@ -115,11 +115,9 @@ def step(
         picture.open.append(session.serial)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
-    if named is None and one.intent is not None:
-        named = missions.by_intent.get(one.intent)
+    named = named or missions.by_intent.get(one.intent or "")
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
-    if session.serial in machines:
-        session.machine = True
+    session.machine = session.machine or session.serial in machines
     going, journey = len(picture.walked), None
     if not session.machine:
         journey = journeys.attribute(
@@ -136,9 +134,8 @@ def step(
             if journey.count == 1:
                 _come_again(picture, journey, missions, touched)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
-    crowded = session.count > rules.verdicts.machine_touchpoints
-    if crowded and not session.machine and sessions.is_machine(session, tail, rules):
-        session.machine = touched.unmasked = True
+    if session.count > rules.verdicts.machine_touchpoints:
+        _unmask(session, tail, rules, touched)
     one.verdict, one.reasons = verdicts.judge(
         one, session, on_path=on_path, progressed=progressed, rules=rules
     )
@@ -193,6 +190,14 @@ def pass_time(
             journeys.move(journey, journeys.way_out(journey, tail, rules))
             picture.walked.remove(serial)
             touched.journeys.append(journey)
+
+
+def _unmask(
+    session: OpenSession, tail: Sequence[Interaction], rules: Rules, touched: Touched
+) -> None:
+    """Tell a machine by its pace, where it was not known as one."""
+    if not session.machine and sessions.is_machine(session, tail, rules):
+        session.machine = touched.unmasked = True
 
 
 def _asked_about(

@@ -71,6 +71,9 @@ GET_HELP = Mission(
     frustrates=("complain",),
     phases=(Phase(name="ask", steps=("ask-bot", "main-menu")), Phase(name="told", steps=("talk",))),
     patience=timedelta(minutes=30),
+    resumes=timedelta(hours=3),
+    looks=frozenset({"ask-bot", "main-menu"}),
+    preludes=frozenset({"pay-online"}),
     repeat_within=timedelta(hours=2),
     planned_changes=frozenset({("chatbot", "agent")}),
 )

@@ -184,13 +184,18 @@ def _unwatchable(rules: Document) -> Iterator[Problem]:
 
 
 def _impatience(document: Document, gap: tuple[timedelta, str]) -> Iterator[Problem]:
-    """A patience that ends a journey while a session of it is still open."""
+    """A patience that ends a journey while a session of it is open; a return within it."""
     longest, whose = gap
     for text in document.texts("patience"):
         patience = _duration(text)
         if patience is not None and patience < longest:
             message = f"expected at least the longest session gap, {written(longest)} ({whose})"
             yield text.problem(f'patience: {message}; found "{text.text}"')
+        for later in document.texts("resumes"):
+            resumes = _duration(later)
+            if patience is not None and resumes is not None and resumes <= patience:
+                message = f"expected longer than the patience, {written(patience)}"
+                yield later.problem(f'resumes: {message}; found "{later.text}"')
 
 
 def _duration(text: Text) -> timedelta | None:

@@ -196,6 +196,9 @@ class MissionFile(Table):
     completes: Annotated[list[str], Field(min_length=1)]
     frustrates: list[str] = Field(default_factory=list)
     patience: Duration
+    resumes: Duration | None = None
+    looks: list[str] = Field(default_factory=list)
+    preludes: list[str] = Field(default_factory=list)
     repeat_within: Duration | None = None
     planned_changes: list[PlannedChange] = Field(default_factory=list)
     objectives: ObjectivesTable = ObjectivesTable()
@@ -216,6 +219,9 @@ class MissionFile(Table):
             frustrates=tuple(self.frustrates),
             phases=tuple(Phase(name=one.name, steps=tuple(one.steps)) for one in self.phase),
             patience=self.patience,
+            resumes=self.resumes,
+            looks=frozenset(self.looks),
+            preludes=frozenset(self.preludes),
             planned_changes=frozenset((before, after) for before, _, after in changes),
             objectives=Objectives(**self.objectives.model_dump()),
             value=self.value,

@@ -1,20 +1,14 @@
-"""Attribution: which of a customer's missions an interaction serves, also where that shows late.
+"""Attribution: which of a customer's missions an interaction serves, by what is open or was.
 
-`choose` says it of one interaction, by what is open. `taken_along` looks back: what came before an
-intent in the same session, and was nobody's own, is read as though it had shown that intent too.
-Both are the same for a journey of the fold and for the sketch of one that looking back needs:
-attribution asks for the mission, the place and the last time, never for a verdict.
+The same for a journey of the fold and for the sketch of one that `looking` back needs: attribution
+asks for the mission, the place and the last time, never for a verdict.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from pipeline.stitching import sessions
 from pipeline.stitching.missions import Mission, Missions
-from pipeline.stitching.rules import Rules
-from pipeline.stitching.sessions import OpenSession
 from pipeline.stitching.signals import UNDONE
 from schemas.controls import Interaction
 
@@ -23,6 +17,10 @@ SURVEY: Final = "survey"
 
 class Journey(Protocol):
     """What attribution asks of a journey."""
+
+    @property
+    def serial(self) -> int:
+        """Its number, in the order in which they began."""
 
     @property
     def mission(self) -> str:
@@ -51,6 +49,7 @@ def choose(
     named: str | None,
     about: J | None,
     missions: Missions,
+    done: Collection[str] = (),
 ) -> Choice[J]:
     """Whose an interaction is (P).
 
@@ -60,10 +59,12 @@ def choose(
         named: The mission that its intent names.
         about: The journey that it is an answer about, which may have ended.
         missions: All of them.
+        done: The missions that were completed earlier in its session.
 
     In this order: the mission its intent names; what it is an answer about; the open journey that
     expects its touchpoint, the one whose next step it is before others, then the one active last;
-    a mission it starts; the open journey active last. An answer begins no journey.
+    a mission it starts; the open journey active last. An answer begins no journey. A journey that
+    silence ended goes before what is not open; see `recalled_by`.
     """
     if named is not None:
         for journey in going:
@@ -92,6 +93,8 @@ def choose(
         return chosen, None, True
     starts = missions.started_by.get(touchpoint)
     if starts is not None and one.channel != SURVEY:
+        if done and starts[0] in done and touchpoint in missions.all[starts[0]].looks:
+            return None, None, False  # a look back at what is done
         return None, starts[0], True
     return latest, None, False
 
@@ -101,188 +104,21 @@ def completes(one: Interaction, mission: Mission) -> bool:
     return one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals)
 
 
-class Sketch(NamedTuple):
-    """As much of a journey as attribution needs."""
+def recalled_by(one: Interaction, named: str | None, missions: Missions) -> Collection[str]:
+    """The missions whose silent journeys an interaction may resume: that named, or expecting it.
 
-    serial: int
-    mission: str
-    place: int
-    last: datetime
-
-
-def shows_late(
-    one: Interaction,
-    tail: Sequence[Interaction],
-    known: Sequence[OpenSession],
-    missions_of: Mapping[int, str],
-    rules: Rules,
-) -> bool:
-    """Whether a latest interaction's intent may take along what came before it.
-
-    Args:
-        one: Not yet in the tail.
-        tail: What is kept, as it was folded.
-        known: The customer's sessions.
-        missions_of: The mission of each journey that has not ended, by serial number.
-        rules: All of them.
-
-    Asked of each that arrives, so it is quick, and at times true without need.
+    To be asked where nothing that is open claims the interaction. An answer resumes nothing.
     """
-    named = rules.missions.by_intent.get(one.intent) if one.intent is not None else None
-    if named is None or one.channel == SURVEY:
-        return False
-    session = sessions.find(known, one, rules)
-    if session is None:
-        return False
-    for before in reversed(tail):
-        if before.session != session.serial:
-            if before.at < session.started:
-                break
-            continue
-        if before.journey < 0:
-            return True
-        mission = missions_of.get(before.journey)
-        if mission is None or _is_firm(before, mission, rules.missions):
-            return False
-        if mission != named:
-            return True
-    return False
+    if one.channel == SURVEY:
+        return ()
+    if named is not None:
+        return (named,) if named in missions.resuming else ()
+    return missions.recalled.get(one.touchpoint, ())
 
 
-def _is_firm(one: Interaction, mission: str, missions: Missions) -> bool:
-    if one.touchpoint in missions.expects[mission]:
-        return True
-    return one.intent is not None and missions.by_intent.get(one.intent) == mission
+def last_active(silent: Iterable[J]) -> J | None:
+    """The journey that the customer comes back for: of several the one active last (P).
 
-
-def taken_along(
-    tail: Sequence[Interaction],
-    known: Sequence[OpenSession],
-    going: Iterable[Journey],
-    rules: Rules,
-) -> dict[str, str]:
-    """By id, the mission of the intent that showed later in the session and takes it along (P).
-
-    Args:
-        tail: Sorted; sessions and touchpoints of it are written anew.
-        known: The sessions that it goes on from.
-        going: The journeys that it goes on from and that have not ended.
-        rules: All of them.
-
-    From an intent back through its session, as far as nothing showed a mission of its own: what
-    belongs to no mission, or only to the open journey that was active last. What an intent takes
-    along changes what was open in between; so the tail is gone through again from there.
+    Of these the one begun last. None where there is none.
     """
-    by_intent = rules.missions.by_intent
-    showing = [
-        at
-        for at, one in enumerate(tail)
-        if one.intent is not None and one.intent in by_intent and one.channel != SURVEY
-    ]
-    if not showing:
-        return {}
-    before = _places_before(tail, list(map(copy, known)), rules)
-    if all(before[at] < 0 for at in showing):
-        return {}  # each opens its session
-    return _LookBack(tail, before, going, rules).taken
-
-
-class _LookBack:
-    """One walk through a tail, in sketches."""
-
-    def __init__(
-        self,
-        tail: Sequence[Interaction],
-        before: list[int],
-        going: Iterable[Journey],
-        rules: Rules,
-    ) -> None:
-        self.taken: dict[str, str] = {}
-        self._tail, self._rules = tail, rules
-        self._before = before
-        # By place in the tail: what was open before it; then whose it is, and whether firmly.
-        self._open = [
-            tuple(Sketch(-2 - at, one.mission, one.place, one.last) for at, one in enumerate(going))
-        ]
-        self._found: list[tuple[int, bool]] = []
-        at = 0
-        while at < len(tail):
-            at = self._step(at)
-
-    def _step(self, at: int) -> int:
-        """Go on from a place in the tail; tells where to go on from next."""
-        one, missions = self._tail[at], self._rules.missions
-        going = self._patient(self._open[at], one.at)
-        named = missions.by_intent.get(one.intent) if one.intent is not None else None
-        if named is not None and one.channel != SURVEY:
-            run = self._run(at, {sketch.serial for sketch in going})
-            if run:
-                self.taken |= {self._tail[place].id: named for place in run}
-                del self._open[run[-1] + 1 :], self._found[run[-1] :]
-                return run[-1]
-        named = self.taken.get(one.id, named)
-        mine, begins, firm = choose(going, one, named, self._about(at), missions)
-        if begins is not None:
-            mine = Sketch(at, begins, -1, one.at)
-            going = (*going, mine)
-        self._found.append((-1 if mine is None else mine.serial, firm))
-        self._open.append(self._walked(going, mine, one))
-        return at + 1
-
-    def _run(self, at: int, going: set[int]) -> list[int]:
-        """The places before it in its session that nothing firm interrupts, the last one first."""
-        run: list[int] = []
-        while (at := self._before[at]) >= 0:
-            serial, firm = self._found[at]
-            if firm or (serial != -1 and serial not in going):
-                break
-            run.append(at)
-        return run
-
-    def _patient(self, going: tuple[Sketch, ...], at: datetime) -> tuple[Sketch, ...]:
-        patience_of = self._rules.missions.patience_of
-        if any(at - sketch.last > patience_of(sketch.mission) for sketch in going):
-            return tuple(one for one in going if at - one.last <= patience_of(one.mission))
-        return going
-
-    def _about(self, at: int) -> Sketch | None:
-        """What an answer is about: of one that has ended, which lets nothing follow, the number."""
-        one = self._tail[at]
-        if one.channel != SURVEY or one.hint is None:
-            return None
-        while (at := self._before[at]) >= 0:
-            serial = self._found[at][0]
-            if self._tail[at].channel != SURVEY and serial != -1:
-                open_ = (sketch for sketch in self._open[-1] if sketch.serial == serial)
-                return next(open_, Sketch(serial, "", -1, one.at))
-        return None
-
-    def _walked(
-        self, going: tuple[Sketch, ...], mine: Sketch | None, one: Interaction
-    ) -> tuple[Sketch, ...]:
-        """What is open after an interaction that is `mine`'s."""
-        if mine is None or all(sketch.serial != mine.serial for sketch in going):
-            return going
-        missions = self._rules.missions
-        mission = missions.all[mine.mission]
-        if completes(one, mission) or one.touchpoint in mission.frustrates:
-            return tuple(sketch for sketch in going if sketch.serial != mine.serial)
-        place = missions.places[mine.mission].get(one.touchpoint)
-        farthest = mine.place if place is None else max(mine.place, place[0])
-        walked = Sketch(mine.serial, mine.mission, farthest, max(mine.last, one.at))
-        return tuple(walked if sketch.serial == mine.serial else sketch for sketch in going)
-
-
-def _places_before(
-    tail: Sequence[Interaction], known: list[OpenSession], rules: Rules
-) -> list[int]:
-    """For each place in the tail, that of the one before it in its session; -1 for none."""
-    last: dict[int, int] = {}
-    before: list[int] = []
-    recognise = rules.inventory.touchpoint_of
-    for at, one in enumerate(tail):
-        one.touchpoint = recognise(one.channel, one.name, one.location, one.intent)
-        session, _ = sessions.join(known, one, rules)
-        before.append(last.get(session.serial, -1))
-        last[session.serial] = at
-    return before
+    return max(silent, key=lambda journey: (journey.last, journey.serial), default=None)

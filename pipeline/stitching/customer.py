@@ -41,7 +41,8 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or spoke_too_soon(state, one, rules):
             return unite(state, [one], rules)
-        if one.intent is not None and shows_late(state, [one], rules):
+        late = one.intent is not None or rules.missions.prefaced
+        if late and shows_late(state, [one], rules):
             return unite(state, [one], rules)
         for other in tail:
             if other.id == one.id:

@@ -4,14 +4,15 @@ Which mission a touchpoint belongs to, the moves a journey can make, and the ver
 its course can give: the sign of trouble after which nothing more was reached. Event time only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
-from pipeline.stitching.attribution import choose, completes
+from pipeline.stitching.attribution import choose, completes, last_active, recalled_by
 from pipeline.stitching.ids import journey_of
 from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules, VerdictRules
@@ -44,6 +45,7 @@ class Move(StrEnum):
     ANSWER = "answer"
     RETURN = "return"
     PARDON = "pardon"
+    RESUME = "resume"
 
 
 OPEN, MARRED = Stand.OPEN, Stand.MARRED
@@ -70,10 +72,12 @@ MOVES: Final[Mapping[Stand, Mapping[Move, Stand]]] = {
         Move.PARDON: OPEN,  # what had broken turned out to be a machine's, or a call too short
     },
     # Ended: what happens next starts another journey. What comes late but happened before the end
-    # folds this one again, as revision n + 1. Two things said later revise how it ended.
+    # folds this one again, as revision n + 1. Some things that happen later revise how it ended.
     COMPLETED: {Move.RETURN: FRUSTRATED},  # the customer came again, and the mission minds
-    FRUSTRATED: {},
-    ABANDONED: {Move.ANSWER: FRUSTRATED},  # asked afterwards, the customer says that it was bad
+    # Asked afterwards, the customer says that it was bad. And an end by silence is taken back where
+    # the mission says that its customers come back for it; marred, it is at once again.
+    FRUSTRATED: {Move.RESUME: OPEN},
+    ABANDONED: {Move.ANSWER: FRUSTRATED, Move.RESUME: OPEN},
 }
 
 CONTACTED_AGAIN: Final = "contacted_again"
@@ -89,6 +93,13 @@ REASONS: Final[Mapping[tuple[Move, Stand], str]] = {
     (Move.SILENCE, ABANDONED): "silence",
 }
 """The deciding rule that an outcome names."""
+
+_SILENT: Final = frozenset(
+    reason
+    for (made, _), reason in REASONS.items()
+    if made in (Move.SILENCE, Move.SWITCH, Move.ANSWER)
+)
+"""Reasons of an end by silence, which coming back takes back."""
 
 SELF_SERVICE: Final = frozenset({"web", "app", "chatbot"})
 LIVE: Final = frozenset({"ivr", "agent"})
@@ -160,6 +171,7 @@ def attribute(
     named: str | None,
     about: OpenJourney | None,
     missions: Missions,
+    done: Collection[str] = (),
 ) -> OpenJourney | None:
     """The journey an interaction belongs to, begun by it where it begins one; None for no mission.
 
@@ -170,11 +182,19 @@ def attribute(
         named: The mission that its intent names, or that of one that took it along.
         about: The journey that it is an answer about, which may have ended.
         missions: All of them.
+        done: Those that were completed earlier in its session.
 
     By which rules, `attribution.choose` says.
     """
     going = [journeys[serial] for serial in walked]
-    mine, begins, _ = choose(going, one, named, about, missions)
+    mine, begins, firm = choose(going, one, named, about, missions, done)
+    if begins is not None or not firm:
+        recalled = recalled_by(one, named, missions)
+        resumed = last_active(_silent(journeys, one, recalled, missions)) if recalled else None
+        if resumed is not None:
+            move(resumed, Move.RESUME)
+            insort(walked, resumed.serial)
+            return resumed
     if begins is None:
         return mine
     journey = OpenJourney(
@@ -188,6 +208,21 @@ def attribute(
     journeys.append(journey)
     walked.append(journey.serial)
     return journey
+
+
+def _silent(
+    journeys: Sequence[OpenJourney], one: Interaction, recalled: Collection[str], missions: Missions
+) -> list[OpenJourney]:
+    """Those that silence ended and that may still be resumed: of each mission only the last."""
+    found = []
+    for mission in recalled:
+        for journey in reversed(journeys):
+            if journey.mission == mission:
+                silent = journey.reason in _SILENT and not journey.answers
+                if silent and one.at - journey.last <= missions.resuming[mission]:
+                    found.append(journey)
+                break
+    return found
 
 
 def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:

@@ -38,6 +38,12 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
         frustrates: Touchpoints that show that the customer gave up.
         phases: Its parts, in the order most customers take.
         patience: The silence after which a journey has ended. At least the longest session gap.
+        resumes: The silence after which a journey that silence ended still goes on, where the
+            customer comes back for it; None: it does not. Longer than the patience.
+        looks: Starts that are a mere look: after the mission was completed in the same session,
+            they begin nothing.
+        preludes: Touchpoints that belong to it where it is begun right after them in the same
+            session, though they had begun another mission.
         planned_changes: Changes of channel the mission plans, as (from, to); they cost no effort.
         value: What it is worth, in `currency`; None where nobody said.
         repeat_within: A contact for the same mission so soon after it was completed shows that it
@@ -54,6 +60,9 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
     frustrates: tuple[str, ...] = ()
     phases: tuple[Phase, ...] = ()
     patience: timedelta
+    resumes: timedelta | None = None
+    looks: frozenset[str] = frozenset()
+    preludes: frozenset[str] = frozenset()
     planned_changes: frozenset[tuple[str, str]] = frozenset()
     objectives: Objectives = Objectives()
     value: float | None = None
@@ -77,7 +86,16 @@ class Mission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Missions:
-    """All missions, compiled for attribution: what a touchpoint or an intent may mean."""
+    """All missions, compiled for attribution: what a touchpoint or an intent may mean.
+
+    Attributes:
+        all: By name.
+        by_intent, started_by: The mission an intent names; the missions a touchpoint starts.
+        places, expects: By mission: the places of its steps; all that it expects.
+        resuming: By mission that resumes, for how long; `recalled` has them by touchpoint.
+        looks: What some mission takes for a mere look.
+        prefaced: What begins a mission that has preludes.
+    """
 
     def __init__(self, missions: tuple[Mission, ...]) -> None:
         self.all: Final = {mission.name: mission for mission in missions}
@@ -88,12 +106,21 @@ class Missions:
             m.name: frozenset((*m.starts, *m.completes, *m.frustrates, *self.places[m.name]))
             for m in missions
         }
+        self.resuming: Final = {m.name: m.resumes for m in missions if m.resumes is not None}
+        self.recalled: Final = {
+            step: tuple(name for name in self.resuming if step in self.expects[name])
+            for step in frozenset().union(*(self.expects[name] for name in self.resuming))
+        }
+        self.looks: Final = frozenset(step for m in missions for step in m.looks)
         for mission in missions:
             for intent in (mission.name, *mission.intents):
                 self.by_intent.setdefault(intent, mission.name)
             for touchpoint in mission.starts:
                 known = self.started_by.get(touchpoint, ())
                 self.started_by[touchpoint] = (*known, mission.name)
+        self.prefaced: Final = frozenset(
+            step for step, begun in self.started_by.items() if self.all[begun[0]].preludes
+        )
 
     def patience_of(self, mission: str) -> timedelta:
         """The mission's patience; none at all for one that the catalogue no longer has."""
@@ -105,4 +132,5 @@ class Missions:
         known = self.all.get(mission)
         if known is None:
             return timedelta(0)
-        return max(known.patience, known.repeat_within or timedelta(0))
+        nothing = timedelta(0)
+        return max(known.patience, known.resumes or nothing, known.repeat_within or nothing)

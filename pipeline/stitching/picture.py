@@ -10,7 +10,15 @@ from datetime import datetime
 
 import msgspec
 
-from pipeline.stitching import attribution, journeys, leakage, outcomes, sessions, verdicts
+from pipeline.stitching import (
+    attribution,
+    journeys,
+    leakage,
+    looking,
+    outcomes,
+    sessions,
+    verdicts,
+)
 from pipeline.stitching.journeys import Move, OpenJourney
 from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules
@@ -43,16 +51,18 @@ class Touched:
     """What a step changed, and whose published records may therefore be out of date.
 
     Attributes:
+        unmasked: Whether a session turned out to be a machine's: all has to be folded again.
         former: By id, the verdict that an interaction had before; None for one that is new.
     """
 
-    __slots__ = ("former", "interactions", "journeys", "sessions")
+    __slots__ = ("former", "interactions", "journeys", "sessions", "unmasked")
 
     def __init__(self) -> None:
         self.sessions: list[OpenSession] = []
         self.journeys: list[OpenJourney] = []
         self.interactions: list[Interaction] = []
         self.former: dict[str, Judged | None] = {}
+        self.unmasked = False
 
 
 def fold(
@@ -67,6 +77,7 @@ def fold(
     The interactions' derived fields are written anew. `taken` is what later intents take along;
     it is looked for where it is not given.
     """
+    machines = sessions.machines_of(tail, picture.sessions, rules)
     if taken is None:
         taken = looked_back(tail, picture, rules)
     touched = Touched()
@@ -74,7 +85,7 @@ def fold(
     for one in tail:
         forget(one)
         seen.append(one)
-        step(picture, seen, one, rules, touched, taken.get(one.id))
+        step(picture, seen, one, rules, touched, taken.get(one.id), machines)
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
@@ -83,7 +94,7 @@ def fold(
 def looked_back(tail: Sequence[Interaction], picture: Picture, rules: Rules) -> dict[str, str]:
     """What later intents take along of a tail that goes on from a picture; see `attribution`."""
     going = [picture.journeys[serial] for serial in picture.walked]
-    return attribution.taken_along(tail, picture.sessions, going, rules)
+    return looking.taken_along(tail, picture.sessions, going, rules)
 
 
 def forget(one: Interaction) -> None:
@@ -99,10 +110,13 @@ def step(
     rules: Rules,
     touched: Touched,
     named: str | None = None,
+    machines: frozenset[int] = frozenset(),
 ) -> None:
     """Take one more interaction; `tail` ends with it, and it is the latest.
 
-    `named` is the mission of a later intent that takes it along.
+    `named` is the mission of a later intent that takes it along. `machines` are the sessions that
+    are known to be, or to become, a machine's: it wants nothing, so what it touches serves no
+    mission.
     """
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
@@ -110,17 +124,21 @@ def step(
         picture.open.append(session.serial)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
-    if named is None and one.intent is not None:
-        named = missions.by_intent.get(one.intent)
+    named = named or missions.by_intent.get(one.intent or "")
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
-    journey = journeys.attribute(picture.journeys, picture.walked, one, named, about, missions)
+    session.machine = session.machine or session.serial in machines
+    going, journey = len(picture.walked), None
+    if not session.machine:
+        journey = journeys.attribute(
+            picture.journeys, picture.walked, one, named, about, missions, session.done
+        )
+        if journey is not None and journey.count and len(picture.walked) > going:
+            _resume(journey, tail, touched)
     progressed = journey is not None and journey.place >= 0
     pace = None if journey is None else _go_on(journey, one, picture, rules, touched)
     on_path = journey is not None and one.touchpoint in missions.expects[journey.mission]
-    crowded = session.count > rules.verdicts.machine_touchpoints
-    if crowded and not session.machine and sessions.is_machine(session, tail, rules):
-        _unjudge(session, picture, tail, rules, touched)
-        session.machine = True
+    if session.count > rules.verdicts.machine_touchpoints:
+        _unmask(session, tail, rules, touched)
     limits = rules.verdicts if journey is None else rules.verdicts_of(journey.mission)
     one.verdict, one.reasons = verdicts.judge(
         one,
@@ -148,6 +166,8 @@ def step(
             if journey.stand is journeys.FRUSTRATED:
                 for unreached in journeys.blame_unreached(journey, tail, rules):
                     _add(unreached, picture, rules, touched)
+            elif journey.stand is journeys.COMPLETED:
+                session.done = (*session.done, journey.mission)
             picture.walked.remove(journey.serial)
             touched.journeys.append(journey)
     if session.ended:
@@ -158,6 +178,14 @@ def step(
         fresh = True
     if fresh:
         touched.sessions.append(session)
+
+
+def _resume(journey: OpenJourney, tail: Sequence[Interaction], touched: Touched) -> None:
+    """It was said to have ended, and goes on, marred where something of it is broken by now."""
+    carried = journey.carried is not None and journey.carried.counts.broken
+    if carried or any(one.journey == journey.serial and one.verdict == "broken" for one in tail):
+        journeys.move(journey, Move.BREAK)
+    touched.journeys.append(journey)
 
 
 def _go_on(
@@ -199,6 +227,14 @@ def pass_time(
             journeys.move(journey, journeys.way_out(journey, tail, rules))
             picture.walked.remove(serial)
             touched.journeys.append(journey)
+
+
+def _unmask(
+    session: OpenSession, tail: Sequence[Interaction], rules: Rules, touched: Touched
+) -> None:
+    """Tell a machine by its pace, where it was not known as one."""
+    if not session.machine and sessions.is_machine(session, tail, rules):
+        session.machine = touched.unmasked = True
 
 
 def _asked_about(

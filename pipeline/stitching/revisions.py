@@ -40,7 +40,8 @@ def publish_touched(
     if touched.sessions:
         results += [_session(customer, session, tail) for session in _once(touched.sessions)]
     if touched.journeys:
-        results += [_outcome(customer, one, tail, rules) for one in _once(touched.journeys)]
+        told = (one for one in _once(touched.journeys) if one.ended or one.live)
+        results += [_outcome(customer, one, tail, rules) for one in told]
     return results
 
 

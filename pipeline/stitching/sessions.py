@@ -5,6 +5,7 @@ Event time only: this module never asks what time it is. Joining channels is the
 """
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -45,6 +46,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         carried: Path and verdicts of members that are no longer kept.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
         blamed: Ids of the interactions that a contact of this session blamed.
+        done: The missions that were completed in it.
     """
 
     serial: int
@@ -66,6 +68,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     counts: dict[str, int] | None = None
     carried: Carried | None = None
     blamed: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
 
     def is_over(self, at: datetime) -> bool:
         """Whether what comes at that time, without an honoured id, no longer belongs to it."""
@@ -162,6 +165,31 @@ def _adopt(session: OpenSession, one: Interaction, stamp: int) -> None:
     elif stamp > 0 and not session.live and session.channel == one.channel:
         session.opener, session.revision, session.live = one.id, stamp, True
         session.id = session_of(one)
+
+
+def machines_of(
+    tail: Sequence[Interaction], known: Sequence[OpenSession], rules: Rules
+) -> frozenset[int]:
+    """Serial numbers of the sessions that are, or become, a machine's; see `is_machine`.
+
+    Args:
+        tail: Sorted.
+        known: The sessions that it goes on from; left as they are.
+        rules: The limit and its window.
+    """
+    limit, window = rules.verdicts.machine_touchpoints, rules.verdicts.machine_window
+    if len(tail) <= limit:
+        return frozenset(session.serial for session in known if session.machine)
+    sessions = [copy(session) for session in known]
+    found = {session.serial for session in sessions if session.machine}
+    times: dict[int, list[datetime]] = {}
+    for one in tail:
+        session, _ = join(sessions, one, rules)
+        seen = times.setdefault(session.serial, [])
+        seen.append(one.at)
+        if len(seen) > limit and seen[-limit - 1] >= one.at - window:
+            found.add(session.serial)
+    return frozenset(found)
 
 
 def is_machine(session: OpenSession, tail: Sequence[Interaction], rules: Rules) -> bool:

@@ -3,7 +3,7 @@
 Both give the same results; the short one is for what is later than all that is there.
 """
 
-from pipeline.stitching import attribution, revisions, votes
+from pipeline.stitching import looking, revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, order_of
 from pipeline.stitching.picture import Touched, fold, forget, pass_time, step
@@ -27,6 +27,8 @@ def append(state: CustomerState, ones: list[Interaction], rules: Rules) -> list[
     results = revisions.publish_touched(state.customer, picture, tail, touched, rules)
     if rules.votes:
         results += votes.touched_ballots(tail, picture, touched)
+    if touched.unmasked:
+        return results + refold(state, rules, tail).results
     if len(tail) >= state.looked:
         seal(state, rules)
     return results
@@ -53,14 +55,14 @@ def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool
 
 
 def shows_late(state: CustomerState, ones: list[Interaction], rules: Rules) -> bool:
-    """Whether intents may show late among interactions that are later than all others."""
-    by_intent, picture = rules.missions.by_intent, state.picture
-    if not any(one.intent is not None and one.intent in by_intent for one in ones):
-        return False
-    if len(ones) > 1:
-        return True
-    going = {serial: picture.journeys[serial].mission for serial in picture.walked}
-    return attribution.shows_late(ones[0], state.tail, picture.sessions, going, rules)
+    """Whether later interactions than all others may take along what came before them."""
+    picture, resuming = state.picture, rules.missions.resuming
+    missions_of = {serial: picture.journeys[serial].mission for serial in picture.walked}
+    if len(ones) > 1:  # one of them may resume it
+        missions_of |= {
+            one.serial: one.mission for one in picture.journeys if one.mission in resuming
+        }
+    return looking.shows_late(ones, state.tail, picture.sessions, missions_of, rules)
 
 
 def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:

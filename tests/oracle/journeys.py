@@ -19,6 +19,7 @@ from tests.oracle.verdicts import (
 
 SELF_SERVICE = {"web", "app", "chatbot"}
 LIVE = {"ivr", "agent"}
+SILENT = {"silence", "silence_after_broken", "changed_channel", "answered_badly"}
 FAILED = {"http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input"}
 
 
@@ -61,6 +62,8 @@ class Story(Measures):
         if self._takes_along(one):
             return False
         path = self._mission_of(one)
+        if path is not None and not path.members and self._has_prelude(path, one):
+            return False
         progressed = path is not None and bool(self.reached(path))
         if path is not None:
             (path.members if path.outcome == "open" else path.answers).append(one)
@@ -115,6 +118,23 @@ class Story(Measures):
             taken.add(before.id)
         self._taken |= dict.fromkeys(taken, mission)
         return bool(taken)
+
+    def _has_prelude(self, begun: Path, one: Touchpoint) -> bool:
+        """Back through its session: looks that are all there is of the journeys they began."""
+        session = self._session_of[one.id].members
+        looks: list[Touchpoint] = []
+        for before in reversed(session[: session.index(one)]):
+            path = self._path_of(before)
+            wanted = self.names[before.id] in begun.mission.preludes
+            if wanted and path is not None and path.outcome == "open":
+                looks.append(before)
+            elif before.id in self._own_mission or path is not None:
+                break
+        theirs = [path for path in self.paths if any(m in looks for m in path.members)]
+        wholly = all(m in looks for path in theirs for m in path.members)
+        if looks and wholly:
+            self._taken |= {look.id: begun.mission for look in looks}
+        return bool(looks) and wholly
 
     def _named(self, one: Touchpoint) -> Mission | None:
         """The mission that its intent names."""
@@ -178,8 +198,10 @@ class Story(Measures):
         mission = self._taken.get(one.id) or self._named(one)
         if mission is not None:
             running = [path for path in self._open() if path.mission is mission]
-            if running or not answer:
-                return running[0] if running else self._begin(mission)
+            if running:
+                return running[0]
+            if not answer:
+                return self._come_back(one, [mission]) or self._begin(mission)
         if answer and one.session_hint is not None:
             session = self._session_of[one.id].members
             asked = [m for m in session[: session.index(one)] if m.channel != "survey"]
@@ -192,8 +214,14 @@ class Story(Measures):
                 enumerate(expecting),
                 key=lambda at: (self._is_next(at[1], one), at[1].members[-1].occurred_at, at[0]),
             )[1]
+        wanted = [] if answer else [m for m in self.missions.values() if name in _expected(m)]
+        if (resumed := self._come_back(one, wanted)) is not None:
+            return resumed
         for mission in self.missions.values():
             if name in mission.starts and not answer:
+                if name in mission.looks and self._completed_before(one, mission):
+                    self._own_mission.remove(one.id)
+                    return None
                 return self._begin(mission)
         self._own_mission.remove(one.id)
         latest = sorted(self._open(), key=lambda path: path.members[-1].occurred_at)
@@ -203,6 +231,33 @@ class Story(Measures):
         places = [self.place_of(path, member) for member in path.members]
         farthest = max((place for place in places if place is not None), default=-1)
         return self.place_of(path, one) == farthest + 1
+
+    def _completed_before(self, one: Touchpoint, mission: Mission) -> bool:
+        """Whether the mission was completed earlier in its session."""
+        session = self._session_of[one.id].members
+        goals = [path.members[-1] for path in self.paths if path.mission is mission]
+        return any(
+            self.names[goal.id] in mission.completes and not FAILED & set(goal.signals)
+            for goal in goals
+            if goal in session[: session.index(one)]
+        )
+
+    def _come_back(self, one: Touchpoint, wanted: list[Mission]) -> Path | None:
+        """Of the last journey of each mission, those that silence ended within its `resumes`."""
+        lasts = {p.mission.name: at for at, p in enumerate(self.paths) if p.mission in wanted}
+        silent = [
+            (path.members[-1].occurred_at, at, path)
+            for at, path in ((at, self.paths[at]) for at in lasts.values())
+            if path.mission.resumes is not None
+            and path.reason in SILENT
+            and not path.answers
+            and one.occurred_at - path.members[-1].occurred_at <= path.mission.resumes
+        ]
+        if not silent:
+            return None
+        resumed = max(silent, key=lambda found: found[:2])[2]
+        resumed.outcome, resumed.reason = "open", ""
+        return resumed
 
     def _begin(self, mission: Mission) -> Path:
         path = Path(mission)

@@ -137,8 +137,10 @@ def examples(year: Year, each: int) -> Iterator[str]:
         if not observable(case.veils, "mission"):
             continue
         true, said = score.outcomes(case)
-        mission = words[score.truth.mission[case.intention]]
+        mission = words[score.truth.mission[case.intention]] if score.wanted(case) else ""
         found = words[score.published.mission[case.journey]]
+        if not score.wanted(case) and not case.journey:
+            continue
         if mission != found:
             kinds[f"mission {mission or NONE} -> {found or NONE}"].append(case)
         elif not observable(case.veils, "outcome"):

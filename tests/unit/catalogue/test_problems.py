@@ -136,6 +136,11 @@ def test_a_mistake_in_the_inventory_is_found_at_its_line(catalogue, right, wrong
             '8: patience: expected at least the longest session gap, 30m (web); found "29m"',
         ),
         (
+            '"2h"',
+            '"2h"\nresumes = "2h"',
+            '9: resumes: expected longer than the patience, 2h; found "2h"',
+        ),
+        (
             '"app>ivr"',
             '"app-ivr"',
             '9: planned_changes: expected two channels such as "web>agent", of web, app, chatbot, '

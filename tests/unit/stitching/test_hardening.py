@@ -116,3 +116,33 @@ def test_an_alias_that_moves_its_own_device_takes_its_own_touchpoint_along():
     owners = contents(process(story)).customers
 
     assert frozenset({"1", story[2].id}) in owners
+
+
+def test_a_machine_wants_nothing_and_what_was_said_of_its_journeys_is_taken_back() -> None:
+    asked = [
+        touchpoint(f"10:00:{n // 4:02d}.{n % 4}00", id=f"m{n}", name="seen", location="/paid")
+        for n in range(100)
+    ]
+    opening = touchpoint("09:59:59", id="m", name="bill")
+
+    before = process([opening, *asked[:99]])
+    told = process([opening, *asked])
+
+    assert [one.outcome for one in before.live_journeys.values()] == ["completed"]
+    assert [one.outcome for one in told.journeys.values()] == ["absorbed"]
+    assert {(one.mission, one.verdict) for one in told.verdicts.values()} == {(None, None)}
+
+
+def test_the_person_behind_the_same_account_keeps_their_journeys() -> None:
+    crawl = [
+        touchpoint(f"10:00:{n // 4:02d}.{n % 4}00", id=f"m{n}", name="bill", user_id="ann")
+        for n in range(120)
+    ]
+    person = [
+        touchpoint("10:01", channel="app", name="pay-in-app", device_id="d", user_id="ann"),
+        touchpoint("10:02", channel="app", name="paid-in-app", device_id="d", user_id="ann"),
+    ]
+
+    told = process([*crawl, *person])
+
+    assert [one.outcome for one in told.live_journeys.values()] == ["completed"]

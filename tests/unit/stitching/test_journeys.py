@@ -163,13 +163,15 @@ def test_a_journey_that_has_ended_moves_only_by_what_is_learnt_of_how_it_ended()
 
     assert learnt == {
         Stand.COMPLETED: {Move.RETURN: Stand.FRUSTRATED},
-        Stand.ABANDONED: {Move.ANSWER: Stand.FRUSTRATED},
-        Stand.FRUSTRATED: {},
+        Stand.ABANDONED: {Move.ANSWER: Stand.FRUSTRATED, Move.RESUME: Stand.OPEN},
+        Stand.FRUSTRATED: {Move.RESUME: Stand.OPEN},
     }
 
 
 def test_what_follows_a_break_tells_apart_how_it_ends_and_nothing_else_does() -> None:
     after = {Move.SWITCH, Move.ANSWER}
 
-    assert set(MOVES[Stand.MARRED]) == set(Move) - {Move.RETURN}
-    assert set(MOVES[Stand.OPEN]) == set(Move) - {Move.RETURN} - after
+    later = {Move.RETURN, Move.RESUME}
+
+    assert set(MOVES[Stand.MARRED]) == set(Move) - later
+    assert set(MOVES[Stand.OPEN]) == set(Move) - later - after

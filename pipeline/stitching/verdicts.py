@@ -163,8 +163,10 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
 
     In this order: a hard sign; the customer's answer, unless a step had failed before it; two
     different soft signs, or one and the step not reached; the best quarter in time and effort.
+    That the customer came back and that nothing more was reached tell one thing, so they count
+    once: who puts something off, looks again and leaves it had no trouble (P).
     """
-    soft = best = 0
+    soft = best = stuck = 0
     failed = False
     answer: str | None = None
     for reason in reasons:
@@ -173,7 +175,9 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
             if on_path:
                 return "broken"
             soft += 1
-        elif rule in _SOFT or rule == STEP_NOT_REACHED:
+        elif rule == STEP_NOT_REACHED or rule == CAME_BACK:
+            stuck = 1
+        elif rule in _SOFT:
             soft += 1
         elif rule == LEAKED_TO_CALL:
             if timedelta(seconds=float(reason.value or 0)) <= limits.leak_strong:
@@ -191,9 +195,9 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
             return "broken"
     if answer is not None and not failed:
         return "excellent" if answer == "excellent" else "functional"
-    if soft > 1:
+    if soft + stuck > 1:
         return "broken"
-    return "excellent" if best > 1 and not soft else "functional"
+    return "excellent" if best > 1 and not soft and not stuck else "functional"
 
 
 def _read_signals(

@@ -100,7 +100,8 @@ def weighed(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> str:
         return "broken"
     if answers and "step_failed" not in rules:
         return answers[-1]
-    if len(soft) + len(slight) >= 2:
+    stuck = {"came_back", "step_not_reached"} & {*soft}  # both say: no step further
+    if len([rule for rule in soft if rule not in stuck]) + len(slight) + bool(stuck) >= 2:
         return "broken"
     best = {"time_in_best_quarter", "effort_in_best_quarter"} <= {*rules}
     return "excellent" if best and not soft and not slight else "functional"

@@ -13,6 +13,7 @@ from pipeline.stitching import handovers, revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.handovers import pass_on
 from pipeline.stitching.kept import CustomerState, is_kept
+from pipeline.stitching.looking import claim
 from pipeline.stitching.picture import Touched, pass_time
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late, seal, settled_at
@@ -41,8 +42,7 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or spoke_too_soon(state, one, rules):
             return unite(state, [one], rules)
-        late = one.intent is not None or rules.missions.prefaced
-        if late and shows_late(state, [one], rules):
+        if claim(one, rules) is not None and shows_late(state, [one], rules):
             return unite(state, [one], rules)
         for other in tail:
             if other.id == one.id:

@@ -50,11 +50,9 @@ def shows_late(
             by serial number.
         rules: All of them.
 
-    Asked of each that arrives, so it is quick, and at times true without need.
+    Quick, and at times true without need. Where none makes a `claim`, it is false.
     """
-    claims = [_claim(one, rules) for one in ones]
-    if not any(claims):
-        return False  # nearly always
+    claims = [claim(one, rules) for one in ones]
     recognise = rules.inventory.touchpoint_of
     earlier: list[Interaction] = []
     joined = list(map(copy, known)) if len(ones) > 1 else list(known)
@@ -72,8 +70,11 @@ def shows_late(
     return False
 
 
-def _claim(one: Interaction, rules: Rules) -> str | None:
-    """The mission by which it may take along others: that named, or begun where it has preludes."""
+def claim(one: Interaction, rules: Rules) -> str | None:
+    """The mission by which it may take along others: that named, or begun where it has preludes.
+
+    None for nearly all. Asked of each that arrives, before anything that costs more.
+    """
     missions = rules.missions
     if one.channel == SURVEY:
         return None
@@ -157,7 +158,7 @@ def taken_along(
     of a journey back to the preludes of its mission. What is taken along changes what was open in
     between; so the tail is gone through again from there.
     """
-    claims = [(at, mission) for at, one in enumerate(tail) if (mission := _claim(one, rules))]
+    claims = [(at, mission) for at, one in enumerate(tail) if (mission := claim(one, rules))]
     if not claims:
         return {}
     before, session_at = _places_before(tail, list(map(copy, known)), rules)

@@ -124,9 +124,11 @@ def step(
         picture.open.append(session.serial)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
-    named = named or missions.by_intent.get(one.intent or "")
+    if named is None and one.intent is not None:
+        named = missions.by_intent.get(one.intent)
     about = _asked_about(one, tail, picture) if one.channel == attribution.SURVEY else None
-    session.machine = session.machine or session.serial in machines
+    if machines and session.serial in machines:
+        session.machine = True
     going, journey = len(picture.walked), None
     if not session.machine:
         journey = journeys.attribute(

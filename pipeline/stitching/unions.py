@@ -56,6 +56,8 @@ def spoke_too_soon(state: CustomerState, one: Interaction, rules: Rules) -> bool
 
 def shows_late(state: CustomerState, ones: list[Interaction], rules: Rules) -> bool:
     """Whether later interactions than all others may take along what came before them."""
+    if all(looking.claim(one, rules) is None for one in ones):
+        return False
     picture, resuming = state.picture, rules.missions.resuming
     missions_of = {serial: picture.journeys[serial].mission for serial in picture.walked}
     if len(ones) > 1:  # one of them may resume it

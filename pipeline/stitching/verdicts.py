@@ -42,6 +42,7 @@ MEASURED: Final = ("measured_time", "measured_effort", "measured_node")
 """What norms are made of, told by verdicts under a catalogue that measures; no sign of anything."""
 
 _SOFT: Final = SOFT | {"transfers", "dead_clicks", "validation_errors", TOO_LONG, CAME_BACK}
+_STUCK: Final = frozenset({CAME_BACK, STEP_NOT_REACHED})
 _ANSWERS: Final = frozenset({"answered_ces", "answered_nps", "answered_csat"})
 _BEST: Final = frozenset({FAST, EASY})
 _NEUTRAL: Final = frozenset({STEP_FAILED, *MEASURED})
@@ -175,7 +176,7 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
             if on_path:
                 return "broken"
             soft += 1
-        elif rule == STEP_NOT_REACHED or rule == CAME_BACK:
+        elif rule in _STUCK:
             stuck = 1
         elif rule in _SOFT:
             soft += 1

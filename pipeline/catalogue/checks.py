@@ -109,7 +109,7 @@ def _references(document: Document, channels: dict[str, str] | None) -> Iterator
     if channels is None:
         return
     named = [("step", text) for text in _steps(document)]
-    for key in ("starts", "completes", "frustrates"):
+    for key in ("starts", "completes", "frustrates", "looks", "preludes"):
         named += [(key, text) for text in document.texts(key, "*")]
     for what, text in named:
         if text.text not in channels:
@@ -124,6 +124,10 @@ def _contradictions(document: Document) -> Iterator[Problem]:
         if text.text in completes:
             first = _place(completes[text.text])
             yield text.problem(f'"{text.text}" both completes ({first}) and frustrates')
+    starts = {text.text for text in document.texts("starts", "*")}
+    for text in document.texts("looks", "*"):
+        if text.text not in starts:
+            yield text.problem(f'looks "{text.text}" is none of the mission\'s starts')
     yield from _repeated(_steps(document), "step")
     yield from _repeated(document.texts("phase", "*", "name"), "phase")
 

@@ -114,9 +114,8 @@ def step(
 ) -> None:
     """Take one more interaction; `tail` ends with it, and it is the latest.
 
-    `named` is the mission of a later intent that takes it along. `machines` are the sessions that
-    are known to be, or to become, a machine's: it wants nothing, so what it touches serves no
-    mission.
+    `named` is the mission of a later intent that takes it along. `machines` are the sessions known
+    to be, or to become, a machine's: it wants nothing, so what it touches serves no mission.
     """
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
@@ -134,7 +133,7 @@ def step(
         journey = journeys.attribute(
             picture.journeys, picture.walked, one, named, about, missions, session.done
         )
-        if journey is not None and journey.count and len(picture.walked) > going:
+        if journey and journey.count and len(picture.walked) > going:
             _resume(journey, tail, touched)
     progressed = journey is not None and journey.place >= 0
     pace = None if journey is None else _go_on(journey, one, picture, rules, touched)
@@ -165,13 +164,7 @@ def step(
                 session.blamed = (*session.blamed, blamed[0].id)
                 _add(blamed, picture, rules, touched)
         if journeys.conclude(journey, one, missions.all[journey.mission]):
-            if journey.stand is journeys.FRUSTRATED:
-                for unreached in journeys.blame_unreached(journey, tail, rules):
-                    _add(unreached, picture, rules, touched)
-            elif journey.stand is journeys.COMPLETED:
-                session.done = (*session.done, journey.mission)
-            picture.walked.remove(journey.serial)
-            touched.journeys.append(journey)
+            _end(journey, session, picture, tail, rules, touched)
     if session.ended:
         session.closed = True
         picture.open.remove(session.serial)
@@ -180,6 +173,24 @@ def step(
         fresh = True
     if fresh:
         touched.sessions.append(session)
+
+
+def _end(
+    journey: OpenJourney,
+    session: OpenSession,
+    picture: Picture,
+    tail: Sequence[Interaction],
+    rules: Rules,
+    touched: Touched,
+) -> None:
+    """An interaction has completed it, or shows that the customer gave up."""
+    if journey.stand is journeys.FRUSTRATED:
+        for unreached in journeys.blame_unreached(journey, tail, rules):
+            _add(unreached, picture, rules, touched)
+    else:
+        session.done = (*session.done, journey.mission)
+    picture.walked.remove(journey.serial)
+    touched.journeys.append(journey)
 
 
 def _resume(journey: OpenJourney, tail: Sequence[Interaction], touched: Touched) -> None:

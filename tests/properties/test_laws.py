@@ -11,6 +11,9 @@ from random import Random
 from hypothesis import strategies as st
 
 from pipeline.runtimes.engine import Engine
+from pipeline.stitching.customer import Arriving, observe
+from pipeline.stitching.kept import CustomerState, interaction_of
+from schemas.controls import Interaction
 from tests.builders import RULES, arriving, contents, process, restarted
 from tests.oracle.contents import contents_of
 from tests.oracle.verdicts import BLAMES
@@ -206,3 +209,27 @@ def test_the_watermark_never_goes_back(story: Story) -> None:
     process(story.repeated, between=look)
 
     assert seen == sorted(seen)
+
+
+@law(CHANCE)
+def test_what_comes_in_batches_is_told_as_one_by_one(story: Story, chance: Random) -> None:
+    ordered = sorted(story.touchpoints, key=lambda one: (one.occurred_at, one.id))
+    singly, together = CustomerState(customer="c"), CustomerState(customer="c")
+
+    for one in ordered:
+        singly = observe(singly, interaction_of(one, "d", ()), RULES).state
+    while ordered:
+        batch, ordered = ordered[: (size := chance.randint(1, 6))], ordered[size:]
+        arriving = Arriving(together, RULES)
+        for one in batch:
+            arriving.touchpoint(interaction_of(one, "d", ()))
+        together = arriving.settled().state
+
+    assert [told_of(one, together) for one in together.tail] == [
+        told_of(one, singly) for one in singly.tail
+    ]
+
+
+def told_of(one: Interaction, state: CustomerState) -> tuple[object, ...]:
+    journey = state.picture.journeys[one.journey].mission if one.journey >= 0 else None
+    return one.id, one.session, one.journey, journey, one.verdict, one.reasons

@@ -2,9 +2,6 @@
 
 import pytest
 
-from pipeline.catalogue import files
-from pipeline.errors import CatalogueInvalid
-
 MISSION = "missions/pay-bill.toml"
 DURATION = 'expected a duration such as "30s", "30m", "1h30m" or "7d"'
 
@@ -134,6 +131,16 @@ def test_a_mistake_in_the_inventory_is_found_at_its_line(catalogue, right, wrong
             '"2h"',
             '"29m"',
             '8: patience: expected at least the longest session gap, 30m (web); found "29m"',
+        ),
+        (
+            '"2h"',
+            '"2h"\npreludes = ["view-bil"]',
+            '9: preludes "view-bil" is not in the inventory. Did you mean "view-bill"?',
+        ),
+        (
+            '"2h"',
+            '"2h"\nlooks = ["pay-in-app"]',
+            '9: looks "pay-in-app" is none of the mission\'s starts',
         ),
         (
             '"2h"',
@@ -365,32 +372,3 @@ def test_an_unreadable_inventory_raises_no_doubts_about_the_missions(catalogue):
     (problem,) = catalogue.problems()
 
     assert problem.startswith("inventory.toml:1: not valid TOML: ")
-
-
-def test_a_file_that_ends_too_early_is_blamed_on_its_last_line(catalogue):
-    catalogue.write("rules.toml", "[sources]\ntest = [\n\n")
-
-    assert catalogue.problems() == ["rules.toml:2: not valid TOML: invalid value"]
-
-
-def test_a_file_in_another_encoding_is_refused_at_the_line(catalogue):
-    (catalogue.directory / "rules.toml").write_bytes(b"# caf\xc3\xa9\n# caf\xe9\n")
-
-    assert catalogue.problems() == ["rules.toml:2: expected text in UTF-8; found other"]
-
-
-def test_a_missing_inventory_is_a_problem(catalogue):
-    (catalogue.directory / "inventory.toml").unlink()
-
-    assert catalogue.problems() == [
-        "inventory.toml: expected the inventory of touchpoints; found no such file"
-    ]
-
-
-def test_a_missing_directory_is_a_problem(tmp_path):
-    with pytest.raises(CatalogueInvalid) as invalid:
-        files.load(tmp_path / "seds")
-
-    assert str(invalid.value) == (
-        f"{tmp_path}/seds: expected a directory with an inventory.toml; found none"
-    )

@@ -259,7 +259,7 @@ REST: Final = (
         ),
     ),
     Story("change-plan", "abandoned", 26, (Beat("compare-plans", 0), Beat("compare-plans", 200))),
-    Story("change-plan", "frustrated", 2, (Beat("change-plan-in-app", 0, ("not_responding",)),)),
+    Story("change-plan", "frustrated", 1, (Beat("change-plan-in-app", 0, ("not_responding",)),)),
     Story(
         "dispute-bill",
         "completed",

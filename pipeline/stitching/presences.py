@@ -121,10 +121,8 @@ def _decide(state: Presences, rules: Rules) -> list[Message]:
         results += _ended(state, whole, max(state.present[name].heard for name in names), rules)
         for name in names:
             one = state.present[name]
-            if one.silent < 0:
-                results += _ended(state, name, one.heard, rules)
-                continue
-            if _fires(state, name) or _fires(state, whole):
+            results += _ended(state, name, one.heard, rules)
+            if one.silent < 0 or _fires(state, name) or _fires(state, whole):
                 continue
             together = state.told.get(whole)  # what was silent with the others is so from then on
             since = one.silent if together is None else max(one.silent, together.resolved)

@@ -70,7 +70,7 @@ def test_a_million_values_leave_eight_in_a_tally():
     for number in range(1000):
         shift = Shift("", NOON, 1, variants={f"release={number}": (1, 0)})
         ballot = Ballot(touchpoint="pay", block=NOON, at=at("12:00"), shifts=(shift,))
-        state = tallies.count(state, ballot, None, RULES).state
+        state = tallies.count(state, [ballot], None, RULES).state
 
     assert state is not None
     assert len(state.variants[""]) == tallies.VARIANTS_MAX

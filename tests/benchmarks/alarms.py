@@ -216,9 +216,13 @@ def _quiet(per_hour: float, until: int, chance: Random, left: float) -> tuple[in
     state = Watched("pay-online", series={OVERALL: Series([Standing(0)], Standing(0), known)})
     series, begin = state.series[OVERALL], KNOWN_DAYS * 1440
     end = until if left == 1.0 else until + 2 * 1440
-    wrong = 0
+    wrong = heard = 0
     for minute, votes in enumerate(came_by(per_hour, end, chance, until, left), begin):
         state.now = minute
+        if minute % 60 == 0 and heard:
+            known.add(minute // 60 - 1, heard, 0, 0.0)
+            heard = 0
+        heard += votes
         if state.look and minute > state.look:
             silent = bool(silence.look(state)) and state.presence.silent >= 0
             if silent and minute - begin >= until:
@@ -303,9 +307,10 @@ def main() -> None:
         silence_table(asked.volumes, weeks, breaks)
     else:
         table(worlds, weeks, breaks)
-        print()
         compared = [one for one in worlds if (one.per_hour, one.usual) in RULES_AT]
-        rules_table(compared, max(1, weeks // 4), breaks // 2)
+        if compared:
+            print()
+            rules_table(compared, max(1, weeks // 4), breaks // 2)
     print(f"{time.process_time() - started:.0f} CPU s")
 
 

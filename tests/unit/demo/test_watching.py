@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import cache
+from statistics import median
 
 import msgspec
 import pytest
@@ -43,12 +44,30 @@ def test_the_day_has_one_incident_at_the_touchpoint_that_breaks_for_its_mission(
 def test_it_fires_while_paying_is_broken_and_resolves_after_it_is_mended(seed):
     one, (first, *_, last) = told(seed)
 
-    assert one.broken.starts_at <= first.since <= first.at < one.broken.ends_at
+    assert abs(first.since - one.broken.starts_at) <= timedelta(minutes=5)
+    assert one.broken.starts_at <= first.at < one.broken.ends_at
     assert first.state == "firing"
     assert first.severity == "page"
     assert last.state == "resolved"
     assert last.resolved_at is not None
-    assert one.broken.ends_at < last.resolved_at < one.broken.ends_at + timedelta(minutes=90)
+    assert one.broken.ends_at < last.resolved_at < one.broken.ends_at + timedelta(minutes=45)
+
+
+def test_at_the_median_it_opens_within_three_minutes_and_closes_within_fifteen_of_the_repair():
+    days = [told(seed) for seed in range(1, 6)]
+
+    opened = median((alerts[0].at - one.broken.starts_at).seconds / 60 for one, alerts in days)
+    closed = median((alerts[-1].at - one.broken.ends_at).seconds / 60 for one, alerts in days)
+    assert opened + 1 <= 3  # an alert is of the minute in which it fired, up to its end
+    assert closed <= 15
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_it_names_the_release_that_the_break_came_with(seed):
+    one, alerts = told(seed)
+
+    assert {"release": one.broken.release} in [alert.shared for alert in alerts]
+    assert all(alert.shared in ({}, {"release": one.broken.release}) for alert in alerts)
 
 
 def test_it_says_why_and_names_touchpoints_to_look_at():

@@ -117,8 +117,8 @@ def _decide(state: Presences, rules: Rules) -> list[Message]:
         if entry is not None:
             by_channel.setdefault(entry.channel, []).append(name)
     for channel, names in by_channel.items():
-        whole = channel_key(channel)
-        results += _ended(state, whole, max(state.present[name].heard for name in names), rules)
+        whole, heard = channel_key(channel), max(state.present[name].heard for name in names)
+        results += _ended(state, whole, heard, rules)
         for name in names:
             one = state.present[name]
             results += _ended(state, name, one.heard, rules)
@@ -129,7 +129,8 @@ def _decide(state: Presences, rules: Rules) -> list[Message]:
             alone = _alone(state, name, names, since)
             if alone is None:
                 continue
-            results.append(_fired(state, name if alone else whole, one, rules))
+            last = one.silent if alone else heard
+            results.append(_fired(state, name if alone else whole, last, one, rules))
     return results
 
 
@@ -165,15 +166,16 @@ def _fires(state: Presences, name: str) -> bool:
     return told is not None and told.state == "firing"
 
 
-def _fired(state: Presences, name: str, one: Present, rules: Rules) -> Message:
+def _fired(state: Presences, name: str, last: int, one: Present, rules: Rules) -> Message:
+    """It is silent since the minute after `last`."""
     moment = name not in rules.inventory.entries or name in rules.inventory.moments_of_truth
     told = Told(
-        id=derived(f"silent|{name}|{one.silent}"),
+        id=derived(f"silent|{name}|{last}"),
         version=1,
         state="firing",
         severity="page" if moment else "ticket",
         fired=state.now,
-        since=one.silent + 1,
+        since=last + 1,
     )
     known = state.told.get(name)
     if known is not None and known.id == told.id:

@@ -110,10 +110,11 @@ def shared(
 
     Without sound votes there is nothing to differ from.
     """
-    if not sound_votes:
+    if not sound_votes or not broken_votes:
         return {}
     found: dict[str, tuple[float, str]] = {}
-    for told, count in broken.items():
+    for told, cast in broken.items():
+        count = min(cast, broken_votes)  # blocks of minutes may reach further back than minutes do
         if count < SHARED_MIN * broken_votes:
             continue
         least = interval(broken_votes, count, SURE)[0]

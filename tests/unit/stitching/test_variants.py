@@ -90,6 +90,7 @@ def test_what_most_of_the_broken_share_and_the_sound_do_not_is_named():
         ({"release=5": 20}, {"release=5": 100}, 100),  # everybody has it
         ({"release=5": 12}, {}, 100),  # too few of the broken do
         ({"release=5": 20}, {}, 0),  # nothing to differ from
+        ({"release=5": 25}, {"release=5": 9}, 5),  # more than there are, of both
         ({"release=5": 20}, {"release=5": 1}, 1),  # the only sound one has it, too
     ],
 )

@@ -19,12 +19,12 @@ import msgspec
 
 from pipeline.stitching import (
     alerts,
+    asides,
     customer,
     forgetting,
     handovers,
     identity,
     keys,
-    presences,
     tallies,
 )
 from pipeline.stitching.change import Change, Message
@@ -42,11 +42,8 @@ from schemas.codec import encode
 from schemas.controls import (
     Control,
     Erase,
-    Fault,
     Handover,
     Interaction,
-    Presence,
-    Usual,
 )
 from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
 from schemas.topics import (
@@ -271,24 +268,10 @@ def _watch_at_once(
         state, results = change.state, change.results
     for message in messages:
         if not isinstance(message.record, Votes):
-            told = _hear(state, key, message.record, rules)
+            told = asides.hear(state, key, message.record, rules)
             state = told.state
             results += told.results
     return Change(state, results)
-
-
-def _hear(state: Watched | Presences | None, key: str, record: Any, rules: Rules) -> Change[Any]:
-    """What touchpoints tell each other."""
-    if isinstance(record, Presence):
-        assert not isinstance(state, Watched)
-        return presences.hear(state or Presences(), record, rules)
-    assert not isinstance(state, Presences)
-    if isinstance(record, Fault):
-        return alerts.hear(state or Watched(key), record, rules)
-    assert isinstance(record, Usual)
-    state = state or Watched(key)
-    state.channel = record.share
-    return Change(state, [])
 
 
 def _expire_watched(state: Watched | Presences, watermark: datetime, rules: Rules) -> Change[Any]:

@@ -24,7 +24,7 @@ LENGTH: Final = timedelta(hours=22)
 """How long the day is. Shorter than the revision window of 24 h: with a pipeline that has already
 seen newer touchpoints, none of the day comes too late."""
 
-CUSTOMERS: Final = 3_000
+CUSTOMERS: Final = 4_000
 """How many people a day has by default: some two a minute pay in the app when most do."""
 
 BREAK_STARTS: Final = timedelta(hours=5)

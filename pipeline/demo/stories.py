@@ -281,8 +281,14 @@ REST: Final = (
     Story("dispute-bill", "abandoned", 6, (Beat("view-charge", 0),)),
     Story(
         "dispute-bill",
+        "completed",
+        30,
+        (Beat("log-in", 0), Beat("dispute-form", 60), Beat("credit-agreed", 5400)),
+    ),
+    Story(
+        "dispute-bill",
         "frustrated",
-        3,
+        1,
         (Beat("log-in", 0), Beat("dispute-form", 60), Beat("complain", 7200)),
     ),
     Story(

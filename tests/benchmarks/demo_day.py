@@ -1,6 +1,6 @@
 """The demo's day, watched: when its break is flagged and called mended, and quiet weeks.
 
-    python -m tests.benchmarks.demo_day [--seeds 20] [--customers 3000] [--weeks 2]
+    python -m tests.benchmarks.demo_day [--seeds 20] [--customers 4000] [--weeks 2]
 
 Each seed is a day that ends at another hour, taken through the pipeline touchpoint by touchpoint;
 minutes are from the break's beginning to the occurrence of the touchpoint that made the alert
@@ -25,8 +25,8 @@ from schemas.topics import TOUCHPOINT_ALERTS
 from tests.benchmarks.load.measuring import STARTS_AT, machine
 from tests.unit.demo.test_day import SEEDS
 
-A_DAY = 12_800
-"""Touchpoints of a day of 3,000 customers."""
+A_DAY = 17_100
+"""Touchpoints of a day of so many customers as the demo has by default."""
 
 
 class Watching(NamedTuple):

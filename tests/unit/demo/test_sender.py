@@ -137,7 +137,7 @@ async def test_the_command_tells_people_the_same_in_words(serve, capsys):
 
     said = capsys.readouterr()
     assert code == 0
-    assert "3,000 customers sent" in said.out
+    assert "4,000 customers sent" in said.out
     assert "broken for pay-bill from 16:30 to 18:30 UTC, with release 5.2.0" in said.out
     assert said.err == ""
 

@@ -17,18 +17,34 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pipeline.stitching import alerts, customer, forgetting, handovers, identity, keys, votes
+from pipeline.stitching import (
+    alerts,
+    asides,
+    customer,
+    forgetting,
+    handovers,
+    identity,
+    keys,
+    tallies,
+)
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.ids import dead_letter_of
 from pipeline.stitching.kept import CustomerState, interaction_of, is_kept, pack, unpack
+from pipeline.stitching.presences import Presences
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late
 from pipeline.stitching.signals import IDENTITY_ONLY
-from pipeline.stitching.votes import BALLOTS, Ballot, Tally
+from pipeline.stitching.tallies import Tally
+from pipeline.stitching.votes import BALLOTS, Ballot
 from pipeline.stitching.watched import Watched
 from schemas.codec import encode
-from schemas.controls import Control, Erase, Handover, Interaction
+from schemas.controls import (
+    Control,
+    Erase,
+    Handover,
+    Interaction,
+)
 from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
@@ -139,14 +155,14 @@ def stitch(
     watermark: datetime | None,
     rules: Rules,
 ) -> Change[Any]:
-    """What the touchpoint means. `pipeline.stitching.customer`, and `votes` for the tallies.
+    """What the touchpoint means. `pipeline.stitching.customer`, and `tallies` for those of votes.
 
     The states are of two kinds, told apart by their keys: customers, and tallies of votes.
     """
     record = message.record
     if isinstance(record, Ballot):
         assert state is None or isinstance(state, Tally)
-        return votes.count(state, [record], watermark, rules)
+        return tallies.count(state, [record], watermark, rules)
     assert not isinstance(state, Tally)
     if isinstance(record, Erase):
         forgotten = forgetting.in_customer(state or CustomerState(key), record)
@@ -169,8 +185,7 @@ def stitch(
 
 def _interaction_of(key: str, message: Message, record: Touchpoint, rules: Rules) -> Interaction:
     device, path = message.route or keys.route_of(key, record, rules.identity)
-    way = ((path[0], message.version),)
-    return interaction_of(record, device, way, rules.segment_property)
+    return interaction_of(record, device, ((path[0], message.version),), rules)
 
 
 def _stitch_at_once(
@@ -183,7 +198,7 @@ def _stitch_at_once(
     if isinstance(messages[0].record, Ballot):
         assert state is None or isinstance(state, Tally)
         cast = [one.record for one in messages if isinstance(one.record, Ballot)]
-        return votes.count(state, cast, watermark, rules)
+        return tallies.count(state, cast, watermark, rules)
     if len(messages) == 1:
         return stitch(state, key, messages[0], watermark, rules)
     assert not isinstance(state, Tally)
@@ -225,44 +240,66 @@ def _stitch_in_turn(
 
 
 def watch(
-    state: Watched | None,
+    state: Watched | Presences | None,
     key: str,
     message: Message,
     watermark: datetime | None,
     rules: Rules,
-) -> Change[Watched]:
-    """Whether the touchpoint is broken now. `pipeline.stitching.alerts`."""
+) -> Change[Any]:
+    """Whether the touchpoint is broken now. `pipeline.stitching.alerts`.
+
+    One state is of another kind, under a key of its own: who still hears of customers.
+    """
     return _watch_at_once(state, key, [message], watermark, rules)
 
 
 def _watch_at_once(
-    state: Watched | None,
+    state: Watched | Presences | None,
     key: str,
     messages: list[Message],
     watermark: datetime | None,
     rules: Rules,
-) -> Change[Watched]:
+) -> Change[Any]:
+    results: list[Message] = []
     counted = [one.record for one in messages if isinstance(one.record, Votes)]
-    assert len(counted) == len(messages)
-    return alerts.observe(state or Watched(key), counted, rules)
+    if counted:
+        assert not isinstance(state, Presences)
+        change = alerts.observe(state or Watched(key), counted, rules)
+        state, results = change.state, change.results
+    for message in messages:
+        if not isinstance(message.record, Votes):
+            told = asides.hear(state, key, message.record, rules)
+            state = told.state
+            results += told.results
+    return Change(state, results)
+
+
+def _expire_watched(state: Watched | Presences, watermark: datetime, rules: Rules) -> Change[Any]:
+    if isinstance(state, Presences):
+        return Change(state, [])
+    return alerts.expire(state, watermark, rules)
+
+
+def _watched_due_at(state: Watched | Presences, rules: Rules) -> datetime | None:
+    return None if isinstance(state, Presences) else alerts.due_at(state, rules)
 
 
 def _expire_stitched(
     state: CustomerState | Tally, watermark: datetime, rules: Rules
 ) -> Change[Any]:
     if isinstance(state, Tally):
-        return votes.expire(state, watermark, rules)
+        return tallies.expire(state, watermark, rules)
     return customer.expire(state, watermark, rules)
 
 
 def _stitched_due_at(state: CustomerState | Tally, rules: Rules) -> datetime | None:
     if isinstance(state, Tally):
-        return votes.due_at(state, rules)
+        return tallies.due_at(state, rules)
     return customer.due_at(state, rules)
 
 
 TALLY: Final = b"\xc1"
-"""What the bytes of a tally begin with; no value of msgpack does."""
+"""What the bytes of a tally begin with, and those of presences; no value of msgpack does."""
 
 
 def _pack_stitched(state: CustomerState | Tally) -> bytes:
@@ -273,6 +310,17 @@ def _unpack_stitched(packed: bytes) -> CustomerState | Tally:
     if packed.startswith(TALLY):
         return _decode_tally(memoryview(packed)[1:])
     return unpack(packed)
+
+
+def _pack_watched(state: Watched | Presences) -> bytes:
+    packed = _encoder.encode(state)
+    return TALLY + packed if isinstance(state, Presences) else packed
+
+
+def _unpack_watched(packed: bytes) -> Watched | Presences:
+    if packed.startswith(TALLY):
+        return _decode_presences(memoryview(packed)[1:])
+    return _decode_watched(packed)
 
 
 def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
@@ -293,6 +341,8 @@ def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decode_tally: Final = msgspec.msgpack.Decoder(Tally).decode
+_decode_watched: Final = msgspec.msgpack.Decoder(Watched).decode
+_decode_presences: Final = msgspec.msgpack.Decoder(Presences).decode
 
 IDENTIFY: Final = Stage(
     name="identify",
@@ -330,12 +380,12 @@ STITCH: Final = Stage(
 WATCH: Final = Stage(
     name="watch",
     reads=(VOTES,),
-    writes=(TOUCHPOINT_ALERTS,),
+    writes=(TOUCHPOINT_ALERTS, VOTES),
     step=watch,
-    expire=alerts.expire,
-    due_at=alerts.due_at,
-    encode=_encoder.encode,
-    decode=msgspec.msgpack.Decoder(Watched).decode,
+    expire=_expire_watched,
+    due_at=_watched_due_at,
+    encode=_pack_watched,
+    decode=_unpack_watched,
     at_once=_watch_at_once,
 )
 

@@ -5,7 +5,17 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from schemas.controls import Control, Erase, Handover, Reached, Recall, Reroute
+from schemas.controls import (
+    Control,
+    Erase,
+    Fault,
+    Handover,
+    Presence,
+    Reached,
+    Recall,
+    Reroute,
+    Usual,
+)
 from schemas.errors import ContractViolation
 from schemas.records import Record, Touchpoint
 from schemas.topics import TOPICS
@@ -24,7 +34,7 @@ _CONTROL: Final = b'{"control":'
 """What a control record begins with, since its tag goes first; no touchpoint has such a field."""
 
 _decode_control: Final[Callable[[bytes], Control]] = msgspec.json.Decoder(
-    Erase | Handover | Reached | Recall | Reroute
+    Erase | Fault | Handover | Presence | Reached | Recall | Reroute | Usual
 ).decode
 _decode_touchpoint = msgspec.json.Decoder(Touchpoint).decode
 

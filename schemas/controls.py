@@ -28,6 +28,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         revision: Last revision of its verdict.
         touchpoint, session, journey, verdict, reasons, progress: Derived by the fold.
         segment: The customer's segment, where the touchpoint tells it.
+        variants: Under which releases and variants it happened, each as `name=value`.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     reasons: tuple[Reason, ...] = ()
     progress: bool = False
     segment: str | None = None
+    variants: tuple[str, ...] = ()
 
 
 class Control(Record, frozen=True, tag_field="control", tag=str.lower):
@@ -138,3 +140,50 @@ class Reached(Control, frozen=True):
     source: int
     sources: int
     at: datetime
+
+
+class Fault(Control, frozen=True):
+    """A touchpoint that the addressed one needs is broken, or no longer is.
+
+    Attributes:
+        touchpoint: Which.
+        alert: The id of its alert; None where none fires.
+    """
+
+    touchpoint: str
+    alert: str | None
+
+
+class Presence(Control, frozen=True):
+    """Whether customers still come by a touchpoint: goes to where that is compared for all of them.
+
+    Attributes:
+        touchpoint: Which.
+        heard: The minute of its latest vote, since 1970.
+        window: In how many minutes silence would show; 0 while too little is known of it.
+        silent: The minute since which it is silent, judged by itself; -1: it is not.
+        expected: How many votes that window brings usually.
+        evidence: Minus the logarithm of the chance of so few.
+        at: The minute that event time had come to; 0 where that is `heard`.
+        votes, broken: How many it has seen, weighted by age, outside of alarms.
+    """
+
+    touchpoint: str
+    heard: int
+    window: int
+    silent: int = -1
+    expected: float = 0.0
+    evidence: float = 0.0
+    at: int = 0
+    votes: float = 0.0
+    broken: float = 0.0
+
+
+class Usual(Control, frozen=True):
+    """What the other touchpoints of the addressed one's channel are like.
+
+    Attributes:
+        share: The share of their votes that is broken usually.
+    """
+
+    share: float

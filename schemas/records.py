@@ -260,6 +260,8 @@ class Votes(Record, frozen=True):
         reasons: How many broken votes each rule fired for.
         touchpoints: Some that broke, by their ids.
         at: The event time that the partition had come to when it sent this.
+        variants: By release or variant, as `release=5.2.0`: votes and broken ones of the ten
+            minutes, counted from the full hour, in which `minute` lies; at most eight.
     """
 
     touchpoint: str
@@ -272,6 +274,12 @@ class Votes(Record, frozen=True):
     reasons: dict[str, int] = {}
     touchpoints: tuple[str, ...] = ()
     at: datetime | None = None
+    variants: dict[str, tuple[int, int]] = {}
+
+
+AlertKind = Literal["broken", "silent", "slow_leak"]
+"""What is the matter: customers meet it and it breaks for them; nobody reaches it any more; it has
+been breaking more often than it used to for days."""
 
 
 class Alert(Record, frozen=True):
@@ -282,7 +290,7 @@ class Alert(Record, frozen=True):
         version: 1, 2, …; the highest is the truth.
         state: `firing`; `resolved`: it broke, and works again; `retracted`: votes that were
             corrected show that it never broke.
-        touchpoint: By its id in the inventory.
+        touchpoint: By its id in the inventory; `channel web` where all of a channel is silent.
         mission: For which mission it breaks; None: whatever customers come for.
         severity: `page` where a person has to act now, `ticket` where tomorrow will do.
         since: When the break began, as far as the votes tell.
@@ -290,18 +298,22 @@ class Alert(Record, frozen=True):
         usual_share: The share of votes that is broken usually, at this hour.
         present_share: The share since `since`, of the last hour or of the last 20 votes; once
             resolved, that of the last minutes.
-        votes: How many votes that is the share of.
+        votes: How many votes that is the share of; of silence, how many were to be expected.
         customers: Of how many different customers the broken ones of them are.
         evidence, threshold: The logarithm of the evidence that it is broken, and of what it takes
-            to fire.
+            to fire; a run of one hard reason fires with less. Of a slow leak: how many times the
+            usual share it is for certain, and has to be.
         sentence: All of this in one sentence for a person.
         reasons: The rules that fired most often since then, with how often.
         touchpoints: Some that broke, by their ids.
         missions: The missions at stake, most broken votes first.
-        within: The alert of the same touchpoint that fired before this one and still does: they
-            are one incident, and one page is enough.
+        within: The alert that fired before this one, and still does, of the same touchpoint or of
+            one that this one needs: they are one incident, and one page is enough.
         flaps: How often it fired again within half an hour of being resolved.
         resolved_at: When it was resolved.
+        kind: What is the matter.
+        shared: The release or variant that what broke shares and what worked does not, by the
+            property that names it, as in `{"release": "5.2.0"}`; most telling first.
     """
 
     id: str
@@ -325,6 +337,8 @@ class Alert(Record, frozen=True):
     within: str | None = None
     flaps: int = 0
     resolved_at: datetime | None = None
+    kind: AlertKind = "broken"
+    shared: dict[str, str] = {}
 
 
 class DeadLetter(Record, frozen=True):

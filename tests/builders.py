@@ -18,6 +18,7 @@ from pipeline.stitching.missions import Mission, Missions, Objectives, Phase
 from pipeline.stitching.norms import Norms, StepNorm
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.topology import STAGES
+from schemas.controls import Fault, Presence, Usual
 from schemas.records import JourneyOutcome, Rating, Session, Touchpoint, Verdict
 from tests.oracle.contents import Contents, Judged, Sat, Went, reasons_of
 
@@ -199,8 +200,10 @@ class Results:
         return {id_: one for id_, one in self.journeys.items() if one.outcome != "absorbed"}
 
     def records(self, topic: str) -> list[Any]:
-        """Everything that was sent on a topic, in order."""
-        return [sent.record for sent in self.sent if sent.topic == topic]
+        """All that was sent on a topic, in order, but for what touchpoints tell each other."""
+        asides = (Fault, Presence, Usual)
+        sent = (one.record for one in self.sent if one.topic == topic)
+        return [record for record in sent if not isinstance(record, asides)]
 
     def dead_letters(self) -> list[str]:
         """The reasons of all dead letters."""

@@ -33,6 +33,7 @@ def problems(files: Written) -> list[Problem]:
     if files.inventory is not None:
         found += _repeated(files.inventory.texts("touchpoint", "*", "id"), "touchpoint")
         found += _same_signs(files.inventory)
+        found += _needs(files.inventory, channels or {})
     names = [text for document in files.missions for text in document.texts("name")]
     found += _repeated(names, "mission")
     found += _claimed_twice(files.missions)
@@ -77,6 +78,17 @@ def _same_signs(inventory: Document) -> Iterator[Problem]:
             message = f'recognised by the same table as "{touchpoint}", so it never will be'
             line = inventory.line_of(*place)
             yield Problem(file=inventory.file, line=line, message=message)
+
+
+def _needs(inventory: Document, channels: dict[str, str]) -> Iterator[Problem]:
+    """What a touchpoint needs: another one of the inventory."""
+    for text in inventory.texts("touchpoint", "*", "needs", "*"):
+        own = inventory.content["touchpoint"][text.place[1]].get("id")
+        if text.text not in channels:
+            message = f'needs "{text.text}", which is not in the inventory'
+            yield text.problem(message, closest(text.text, channels))
+        elif text.text == own:
+            yield text.problem(f'needs itself, "{own}"')
 
 
 def _claimed_twice(missions: Sequence[Document]) -> Iterator[Problem]:

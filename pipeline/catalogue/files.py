@@ -65,7 +65,8 @@ def fingerprint_of(rules: Rules) -> str:
     """
     parts = msgspec.structs.asdict(rules)
     del parts["fingerprint"], parts["alerts"]
-    parts["inventory"] = list(rules.inventory.entries.values())
+    entries = rules.inventory.entries.values()
+    parts["inventory"] = [msgspec.structs.replace(entry, needs=()) for entry in entries]
     parts["missions"] = list(rules.missions.all.values())
     parts["source_sessions"] = sorted(rules.source_sessions.items(), key=lambda one: one[0])
     norms = rules.norms

@@ -129,6 +129,7 @@ class TouchpointTable(Table):
     moment_of_truth: bool = False
     brand_moment: bool = False
     expects_success: bool = False
+    needs: list[str] = Field(default_factory=list)
     recognise: list[SignTable] = Field(default_factory=list)
 
     def entry(self) -> Entry:
@@ -142,6 +143,7 @@ class TouchpointTable(Table):
             moment_of_truth=self.moment_of_truth,
             brand_moment=self.brand_moment,
             expects_success=self.expects_success,
+            needs=tuple(self.needs),
         )
 
 

@@ -58,7 +58,7 @@ def _results_of(example: Example, rules: Rules) -> list[Message]:
     for touchpoint in example.touchpoints:
         who = f"user_id:{touchpoint.identifiers['user_id']}"
         state = states.get(who) or CustomerState(customer_of(who))
-        one = interaction_of(touchpoint, who, ((who, 0),))
+        one = interaction_of(touchpoint, who, ((who, 0),), rules)
         change = customer.observe(state, one, rules)
         states[who] = change.state
         messages += change.results

@@ -9,7 +9,7 @@ import orjson
 
 from pipeline.cli import options
 from pipeline.cli.progress import Progress
-from pipeline.demo.day import Day, day
+from pipeline.demo.day import CUSTOMERS, Day, day
 from pipeline.demo.sender import Sent, clock_of, send
 
 SUMMARY = "send a believable day of traffic, with a break in it, to a running `up`"
@@ -32,9 +32,9 @@ def add(subparsers: options.Subparsers) -> None:
     parser.add_argument(
         "--customers",
         type=options.at_least_one,
-        default=600,
+        default=CUSTOMERS,
         metavar="N",
-        help="how many people (default: 600)",
+        help=f"how many people (default: {CUSTOMERS})",
     )
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="another seed, another day (default: 1)"
@@ -81,6 +81,7 @@ def as_json(told: Day) -> dict[str, object]:
             "mission": broken.mission,
             "from": _rfc3339(broken.starts_at),
             "to": _rfc3339(broken.ends_at),
+            "release": broken.release,
         },
     }
 
@@ -103,7 +104,8 @@ def as_text(told: Day, sent: Sent) -> Iterator[str]:
     yield ""
     yield (
         f"{broken.touchpoint} was broken for {broken.mission} "
-        f"from {_clock(broken.starts_at)} to {_clock(broken.ends_at)} UTC."
+        f"from {_clock(broken.starts_at)} to {_clock(broken.ends_at)} UTC, "
+        f"with release {broken.release} of the app."
     )
     yield "See what became of it: touchpoints report"
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pipeline.demo import stories
+from pipeline.demo.places import PLACES
 from pipeline.demo.stories import Story
 from pipeline.demo.telling import Emitted, Person, pauses, tell
 from schemas.records import Outcome
@@ -22,6 +23,9 @@ from schemas.records import Outcome
 LENGTH: Final = timedelta(hours=22)
 """How long the day is. Shorter than the revision window of 24 h: with a pipeline that has already
 seen newer touchpoints, none of the day comes too late."""
+
+CUSTOMERS: Final = 4_000
+"""How many people a day has by default: some two a minute pay in the app when most do."""
 
 BREAK_STARTS: Final = timedelta(hours=5)
 """How long before the end of the day paying in the app breaks …"""
@@ -57,6 +61,9 @@ OFFLINE_SHARE: Final = 0.05
 EARLIER_SHARE: Final = 0.2
 """Of customers who are known, how many came for something small before."""
 
+UPDATED_SHARE: Final = 0.85
+"""Of the app's other users, how many have the release that breaks as soon as it is out."""
+
 _RELEASES: Final = ("5.1.9", "5.2.0", "5.2.1")
 _QUIET: Final = {0: 0.2, 1: 0.1, 2: 0.1, 3: 0.1, 4: 0.1, 5: 0.3, 6: 0.6}
 _BY_MISSION: Final = {
@@ -73,12 +80,13 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class Break(NamedTuple):
-    """The touchpoint that breaks in the day, the mission it costs, and when."""
+    """The touchpoint that breaks in the day, the mission it costs, when, and by which release."""
 
     touchpoint: str
     mission: str
     starts_at: datetime
     ends_at: datetime
+    release: str
 
 
 class Day(NamedTuple):
@@ -100,7 +108,7 @@ class Day(NamedTuple):
     broken: Break
 
 
-def day(seed: int, ends_at: datetime, customers: int = 600) -> Day:
+def day(seed: int, ends_at: datetime, customers: int = CUSTOMERS) -> Day:
     """A day that ends at a given time; the same for the same arguments.
 
     Two days of different seeds or ends share no customer and no touchpoint.
@@ -168,7 +176,7 @@ def touchpoints_of(
 
 def _break(ends_at: datetime) -> Break:
     starts_at = (ends_at - BREAK_STARTS).replace(second=0, microsecond=0)
-    return Break("pay-in-app", "pay-bill", starts_at, starts_at + BREAK_LASTS)
+    return Break("pay-in-app", "pay-bill", starts_at, starts_at + BREAK_LASTS, _RELEASES[1])
 
 
 def _stories_of(
@@ -225,14 +233,26 @@ def _app_payer(
         story = _pick(among, chance)
         waits = pauses(story, chance)
         ends = WAVE[number + 1][0] if number + 1 < len(WAVE) else BREAK_LASTS + timedelta(hours=2)
-        room = ends - begins - timedelta(seconds=sum(waits))
-        return story, broken.starts_at + begins + room * chance.random(), waits
+        # Whether paying works is decided when they pay, not when they open the app.
+        lead = timedelta(seconds=_until_paying(story, waits))
+        room = ends - begins - timedelta(seconds=sum(waits)) + lead
+        return story, broken.starts_at + begins - lead + room * chance.random(), waits
     story = _pick(stories.PAYS_IN_APP, chance)
     waits = pauses(story, chance)
     while True:
         starts_at = _any_time(ends_at, waits, chance)
         if not broken.starts_at <= starts_at + timedelta(seconds=sum(waits)) < broken.ends_at:
             return story, starts_at, waits
+
+
+def _until_paying(story: Story, waits: list[float]) -> float:
+    """Seconds from the beginning of a story until its customer first pays in the app."""
+    passed = 0.0
+    for beat, wait in zip(story.beats, waits, strict=True):
+        passed += wait
+        if beat.touchpoint == "pay-in-app":
+            return passed
+    return 0.0
 
 
 def _pick(among: list[Story] | tuple[Story, ...], chance: Random) -> Story:
@@ -257,9 +277,10 @@ def _sendings(
         back = told[-1].occurred_at + timedelta(hours=chance.uniform(0.5, 3))
         calm = not broken.starts_at <= told[-1].occurred_at < broken.ends_at
         offline = back if calm and back < ends_at else None
+    updated = _has_updated(told, chance)
     for one in told:
         if one.channel == "app":
-            one.properties["release"] = _release(one.occurred_at, broken)
+            one.properties["release"] = _release(one.occurred_at, broken, updated)
         body = _ENCODE(one)
         at = offline or one.occurred_at + timedelta(milliseconds=chance.randint(100, 3000))
         yield at, serial, body
@@ -268,6 +289,16 @@ def _sendings(
         serial += 2
 
 
-def _release(at: datetime, broken: Break) -> str:
+def _has_updated(told: list[Emitted], chance: Random) -> bool:
+    """Whether a customer has the app's newest release at once: if they pay, paying shows it."""
+    if any("http_5xx" in one.signals for one in told):
+        return True
+    pays = PLACES["pay-in-app"].name
+    return not any(one.name == pays for one in told) and chance.random() < UPDATED_SHARE
+
+
+def _release(at: datetime, broken: Break, updated: bool) -> str:
     """The app's release at a time: the second of the three is the one that cannot take money."""
-    return _RELEASES[(at >= broken.starts_at) + (at >= broken.ends_at)]
+    if at >= broken.ends_at:
+        return _RELEASES[2]
+    return _RELEASES[at >= broken.starts_at and updated]

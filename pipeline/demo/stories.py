@@ -259,7 +259,7 @@ REST: Final = (
         ),
     ),
     Story("change-plan", "abandoned", 26, (Beat("compare-plans", 0), Beat("compare-plans", 200))),
-    Story("change-plan", "frustrated", 2, (Beat("change-plan-in-app", 0, ("not_responding",)),)),
+    Story("change-plan", "frustrated", 1, (Beat("change-plan-in-app", 0, ("not_responding",)),)),
     Story(
         "dispute-bill",
         "completed",
@@ -281,8 +281,14 @@ REST: Final = (
     Story("dispute-bill", "abandoned", 6, (Beat("view-charge", 0),)),
     Story(
         "dispute-bill",
+        "completed",
+        30,
+        (Beat("log-in", 0), Beat("dispute-form", 60), Beat("credit-agreed", 5400)),
+    ),
+    Story(
+        "dispute-bill",
         "frustrated",
-        3,
+        1,
         (Beat("log-in", 0), Beat("dispute-form", 60), Beat("complain", 7200)),
     ),
     Story(

@@ -14,8 +14,9 @@ from pipeline.stitching import keys
 from pipeline.stitching.claims import Claim, IdentifierState, owner_of, timeline
 from pipeline.stitching.ids import customer_of, derived
 from pipeline.stitching.kept import CustomerState
+from pipeline.stitching.presences import Presences
 from pipeline.stitching.rules import IdentityRules, Rules
-from pipeline.stitching.votes import Tally
+from pipeline.stitching.tallies import Tally
 from pipeline.stitching.watched import Watched
 from schemas.controls import Control, Handover, Reached, Recall, Reroute
 from schemas.identifiers import PREVIOUS_ID, UNLINKED_FROM
@@ -290,12 +291,14 @@ def forget_in_tally(state: Tally, circle: Circle) -> bool:
     return found
 
 
-def forget_in_watched(state: Watched, circle: Circle) -> bool:
-    """The same of what is watched."""
+def forget_in_watched(state: Watched | Presences, circle: Circle) -> bool:
+    """The same of what is watched; how often customers come names none of them."""
     found = False
+    if isinstance(state, Presences):
+        return False
     for series in state.series.values():
         for minute in series.minutes:
-            for part in (minute.parts or {}).values():
+            for part in minute.parts.values() if isinstance(minute.parts, dict) else ():
                 kept = tuple(one for one in part.samples if one not in circle.touchpoints)
                 found = found or len(kept) != len(part.samples)
                 part.samples = kept

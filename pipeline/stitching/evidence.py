@@ -12,15 +12,16 @@ the same ratios tells since when. The numbers were tuned together on simulated s
 standing in whatever order they came. Which minutes there are, and what is said, is `alerts`' work.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from math import exp, log
+from math import ceil, exp, log
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
+from pipeline.stitching.minutes import Minute, window
 from pipeline.stitching.rules import AlertRules
 
 TILTS: Final = (0.05, 0.2, 0.6)
@@ -63,36 +64,24 @@ RECOVERY: Final = log(1000)
 HOLD: Final = 5
 """… and it looks so for as many minutes running."""
 
+FADES_MAX: Final = 100
+"""Numbers of sound votes in a minute for which the factors are kept."""
+
 IDLE_LOOK: Final = 2 * SHORT + HOLD
 """After so many minutes without votes, further ones decide nothing."""
 
 
-class Part(msgspec.Struct, array_like=True, gc=False):
-    """One stitch partition's totals of a minute."""
+RUN_MIN: Final = 5
+"""Votes in a row, at least, that have to break for the same hard reason to be enough (P) …"""
 
-    votes: int
-    broken: int
-    customers: int
-    reasons: dict[str, int] = {}
-    samples: tuple[str, ...] = ()
+RUN_MINUTES: Final = 10
+"""… within so many minutes …"""
 
+RUN_CHANCE: Final = 0.1
+"""… and so many that chance alone does that to a series for a tenth of its false alarms (P)."""
 
-class Minute(msgspec.Struct, array_like=True, gc=False):
-    """The votes of one minute.
-
-    Attributes:
-        at: The minute, since 1970.
-        votes, broken: How many.
-        customers: How many of the broken are of customers not broken shortly before.
-        parts: What each stitch partition said, their sum being the above; None once it is no longer
-            corrected.
-    """
-
-    at: int
-    votes: int
-    broken: int
-    customers: int
-    parts: dict[int, Part] | None = None
+DAY_UNKNOWN: Final = 72_000.0
+"""Votes a day of a touchpoint that is not known yet: as busy as any (P)."""
 
 
 class Weights(NamedTuple):
@@ -103,6 +92,8 @@ class Weights(NamedTuple):
         null: The worst share that is still normal.
         sound: Below this share a break counts as mended.
         up, down: What a broken and a sound vote add to the logarithm, for each alternative.
+        day: How many votes a day brings.
+        fades: What so many sound votes do to the evidence: worked out before.
     """
 
     usual: float
@@ -110,11 +101,21 @@ class Weights(NamedTuple):
     sound: float
     up: tuple[float, ...]
     down: tuple[float, ...]
+    day: float
+    fades: dict[int, tuple[float, float, float]]
+
+    def fade(self, votes: int) -> tuple[float, float, float]:
+        """What so many sound votes multiply the evidence with, for each alternative."""
+        one, two, three = self.down
+        factors = (exp(votes * one), exp(votes * two), exp(votes * three))
+        if votes < FADES_MAX:
+            self.fades[votes] = factors
+        return factors
 
 
 @lru_cache(maxsize=100_000)
-def weights_of(usual: float, sigma: float) -> Weights:
-    """The weights for a usual share and the standard deviation of its hourly logarithm."""
+def weights_of(usual: float, sigma: float, day: float = DAY_UNKNOWN) -> Weights:
+    """The weights for a usual share, the deviation of its hourly logarithm, and votes a day."""
     least, most = NULL_TIMES
     null = min(NULL_MAX, usual * min(most, max(least, exp(NULL_SPREAD * sigma))))
     worse = [null + (1 - null) * tilt for tilt in TILTS]
@@ -124,6 +125,8 @@ def weights_of(usual: float, sigma: float) -> Weights:
         sound=(usual + null) / 2,
         up=tuple(log(share / null) for share in worse),
         down=tuple(log((1 - share) / (1 - null)) for share in worse),
+        day=day,
+        fades={},
     )
 
 
@@ -176,6 +179,8 @@ class Standing(msgspec.Struct, array_like=True, gc=False):
 
 
 _at: Final = attrgetter("at")
+_FLAT: Final = (0.0, 0.0, 0.0)
+_NONE: Final = (0, 0, 0)
 
 
 class Detector:
@@ -208,16 +213,49 @@ class Detector:
             if one.at > standing.at + 1:
                 self._pass(standing, minutes, index - 1, one.at - 1)
             self._weigh(standing, one)
-            if standing.firing or sum(standing.evidence) >= self._total:
+            if standing.firing or one.alike or sum(standing.evidence) >= self._total:
                 self._decide(standing, minutes, index, one.votes, one.broken)
         if to > standing.at:
             self._pass(standing, minutes, index, to)
+
+    def hopeless(self, standing: Standing, minutes: Sequence[Minute], now: int) -> bool:
+        """Whether nothing that came after `standing` can make it fire, which is seen at a glance.
+
+        As if each broken vote spoke for the worst alternative, and sound ones for none.
+        """
+        if standing.firing:
+            return False
+        broken = 0
+        for one in reversed(minutes):
+            if one.at <= standing.at:
+                break
+            broken += one.broken
+            if one.alike and one.alike == one.votes:
+                return False  # perhaps one of a run
+        worst = max(self._weights_at(standing.at + 1).up[-1], self._weights_at(now).up[-1])
+        passed = len(TILTS) * (now - standing.at)
+        most = broken * worst
+        return most < EXPONENT_MAX and (sum(standing.evidence) + passed) * exp(most) < self._total
 
     def stirs(self, standing: Standing, minutes: Sequence[Minute]) -> bool:
         """Whether a further minute without votes may decide anything."""
         if not standing.firing and standing.mean < self.threshold:
             return False
         return not minutes or standing.at - minutes[-1].at < IDLE_LOOK
+
+    def _runs(self, minutes: Sequence[Minute], end: int, weights: Weights) -> bool:
+        """Whether the last customers all broke for the same hard reason, in whole minutes."""
+        index, votes, last = end - 1, 0, minutes[end - 1]
+        needed = run_of(weights, self.threshold)
+        while index >= 0 and votes < needed:
+            one = minutes[index]
+            if one.at <= last.at - RUN_MINUTES or one.reason != last.reason:
+                return False
+            if not one.alike == one.customers == one.votes:
+                return False
+            votes += one.votes
+            index -= 1
+        return votes >= needed
 
     def _pass(self, standing: Standing, minutes: Sequence[Minute], end: int, to: int) -> None:
         """Minutes without votes: each adds 1, and few of them decide anything."""
@@ -232,29 +270,44 @@ class Detector:
             _add(standing, to - standing.at)
 
     def _weigh(self, standing: Standing, one: Minute) -> None:
-        weights = self._weights_at(one.at)
         at, votes, broken = one.at, one.votes, one.broken
+        weights = self._weights_at(at)
+        m0, m1, m2 = standing.evidence
+        if not broken and standing.climb == _FLAT:
+            f0, f1, f2 = weights.fades.get(votes) or weights.fade(votes)
+            standing.at = at
+            standing.evidence = ((1.0 + m0) * f0, (1.0 + m1) * f1, (1.0 + m2) * f2)
+            return
         sound = votes - broken
-        evidence: list[float] = []
-        climb: list[float] = []
+        c0, c1, c2 = standing.climb
+        (u0, u1, u2), (d0, d1, d2) = weights.up, weights.down
+        # Written out three times: this runs more often than anything else in the stage.
+        s0, s1, s2 = broken * u0 + sound * d0, broken * u1 + sound * d1, broken * u2 + sound * d2
+        if s0 > EXPONENT_MAX or s1 > EXPONENT_MAX or s2 > EXPONENT_MAX:
+            m0 = m1 = m2 = EVIDENCE_MAX
+        else:
+            m0, m1, m2 = (1.0 + m0) * exp(s0), (1.0 + m1) * exp(s1), (1.0 + m2) * exp(s2)
+            if m0 > EVIDENCE_MAX or m1 > EVIDENCE_MAX or m2 > EVIDENCE_MAX:
+                m0, m1, m2 = min(EVIDENCE_MAX, m0), min(EVIDENCE_MAX, m1), min(EVIDENCE_MAX, m2)
+        standing.at, standing.evidence = at, (m0, m1, m2)
+        h0, h1, h2 = c0 + s0, c1 + s1, c2 + s2
+        if h0 <= 0.0 and h1 <= 0.0 and h2 <= 0.0:
+            if c0 or c1 or c2:
+                standing.climb, standing.votes, standing.broken = _FLAT, _NONE, _NONE
+            return
         since, counted, bad = list(standing.since), list(standing.votes), list(standing.broken)
-        for i, (before, height) in enumerate(zip(standing.evidence, standing.climb, strict=True)):
-            step = broken * weights.up[i] + sound * weights.down[i]
-            grown = (1.0 + before) * exp(step if step < EXPONENT_MAX else EXPONENT_MAX)
-            evidence.append(grown if grown < EVIDENCE_MAX else EVIDENCE_MAX)
-            higher = height + step
-            if higher > 0.0:
-                if height == 0.0:
+        for i, (before, after) in enumerate(((c0, h0), (c1, h1), (c2, h2))):
+            if after > 0.0:
+                if before == 0.0:
                     since[i] = at
                 counted[i] += votes
                 bad[i] += broken
             else:
-                higher, counted[i], bad[i] = 0.0, 0, 0
-            climb.append(higher)
-        standing.at = at
-        standing.evidence, standing.climb = tuple(evidence), tuple(climb)  # type: ignore[assignment]
-        standing.since, standing.votes = tuple(since), tuple(counted)  # type: ignore[assignment]
-        standing.broken = tuple(bad)  # type: ignore[assignment]
+                counted[i] = bad[i] = 0
+        standing.climb = (max(0.0, h0), max(0.0, h1), max(0.0, h2))
+        standing.since = (since[0], since[1], since[2])
+        standing.votes = (counted[0], counted[1], counted[2])
+        standing.broken = (bad[0], bad[1], bad[2])
 
     def _decide(
         self, standing: Standing, minutes: Sequence[Minute], end: int, votes: int, broken: int
@@ -264,6 +317,8 @@ class Detector:
         recent = window(minutes, end, standing.at, SHORT)
         present = recent.broken / recent.votes if recent.votes else 0.0
         if not standing.firing:
+            if sum(standing.evidence) < self._total and not self._runs(minutes, end, weights):
+                return
             if present <= weights.null and recent.votes >= SHORT_VOTES_MIN:
                 return
             gate = window(minutes, end, standing.at, GATE_MINUTES, GATE_VOTES)
@@ -280,47 +335,18 @@ class Detector:
         standing.quiet = standing.quiet + 1 if calm else 0
         if standing.quiet >= HOLD:
             standing.firing, standing.resolved, standing.quiet = False, standing.at, 0
-            standing.evidence = standing.climb = (0.0, 0.0, 0.0)
-            standing.votes = standing.broken = (0, 0, 0)
+            standing.evidence = standing.climb = _FLAT
+            standing.votes = standing.broken = _NONE
 
 
-def window(minutes: Sequence[Minute], end: int, at: int, length: int, votes: int = 0) -> Minute:
-    """The sum of the last `length` minutes up to `at`, and further back to see so many votes.
+def run_of(weights: Weights, threshold: float) -> int:
+    """How many votes in a row have to break for the same hard reason.
 
-    Args:
-        minutes: Sorted.
-        end: The index after the last that counts.
-        at: The minute that the window ends with, which may have had no votes.
-        length: In minutes.
-        votes: See above.
+    Of a day's votes so few such runs begin by chance, at the null, that they add a tenth to the
+    false alarms that the threshold allows.
     """
-    total = Minute(at, 0, 0, 0)
-    index = end
-    while index:
-        one = minutes[index - 1]
-        if one.at <= at - length and total.votes >= votes:
-            break
-        total.votes += one.votes
-        total.broken += one.broken
-        total.customers += one.customers
-        index -= 1
-    return total
-
-
-def wilson(votes: int, broken: int, z: float) -> float:
-    """The lower end of Wilson's interval for a share, `z` standard deviations wide; 0 of none."""
-    if not votes:
-        return 0.0
-    share, square = broken / votes, z * z
-    spread = (share * (1 - share) / votes + square / (4 * votes * votes)) ** 0.5
-    return float((share + square / (2 * votes) - z * spread) / (1 + square / votes))
-
-
-def index_of(minutes: Sequence[Minute], at: int) -> int:
-    """The index of the first minute that is not before `at`."""
-    if not minutes or minutes[-1].at < at:
-        return len(minutes)
-    return bisect_left(minutes, at, key=_at)
+    chance = RUN_CHANCE * 1440 / threshold / max(weights.day, 1.0)
+    return max(RUN_MIN, ceil(log(chance) / log(weights.null)))
 
 
 def _add(standing: Standing, minutes: int) -> None:

@@ -43,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         moment_of_truth: Here customer or company decides whether to go on.
         brand_moment: Here a positive surprise binds most.
         expects_success: Here even a refusal, `http_4xx`, is a failure: a login, a checkout.
+        needs: Touchpoints without which it cannot work: what breaks there, breaks here.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     moment_of_truth: bool = False
     brand_moment: bool = False
     expects_success: bool = False
+    needs: tuple[str, ...] = ()
 
 
 class Inventory:
@@ -63,6 +65,10 @@ class Inventory:
         self.moments_of_truth: Final = frozenset(e.id for e in entries if e.moment_of_truth)
         self.brand_moments: Final = frozenset(e.id for e in entries if e.brand_moment)
         self.expecting_success: Final = frozenset(e.id for e in entries if e.expects_success)
+        self.needed_by: Final[dict[str, tuple[str, ...]]] = {}
+        for entry in entries:
+            for needed in entry.needs:
+                self.needed_by[needed] = (*self.needed_by.get(needed, ()), entry.id)
         self._signs: Final[dict[str, list[tuple[str, tuple[re.Pattern[str] | None, ...]]]]] = {}
         for entry in entries:
             compiled = self._signs.setdefault(entry.channel, [])

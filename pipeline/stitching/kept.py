@@ -6,8 +6,10 @@ from typing import Final
 
 import msgspec
 
+from pipeline.stitching import variants
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Forwarding, Path
+from pipeline.stitching.rules import Rules
 from pipeline.stitching.segments import segment_of
 from schemas.controls import Interaction
 from schemas.records import Channel, Reason, Touchpoint
@@ -60,7 +62,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     """
 
     state: CustomerState
-    roads: list[tuple[Channel, str, str | None, str, Path]]
+    roads: list[tuple[Channel, str, str | None, str, Path, tuple[str, ...]]]
     tail: list[_Slim]
     segments: dict[int, str] = {}
 
@@ -71,11 +73,11 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 def pack(state: CustomerState) -> bytes:
     """A state as bytes, about half as many as its interactions one by one would take."""
-    roads: dict[tuple[Channel, str, str | None, str, Path], int] = {}
+    roads: dict[tuple[Channel, str, str | None, str, Path, tuple[str, ...]], int] = {}
     slim: list[_Slim] = []
     for one in state.tail:
         road = roads.setdefault(
-            (one.channel, one.source, one.hint, one.device, one.path), len(roads)
+            (one.channel, one.source, one.hint, one.device, one.path, one.variants), len(roads)
         )
         touchpoint = None if one.touchpoint == one.name else one.touchpoint
         slim.append(
@@ -99,7 +101,7 @@ def unpack(packed: bytes) -> CustomerState:
     stored = _decode(packed)
     state, roads = stored.state, stored.roads
     for slim in stored.tail:
-        channel, source, hint, device, path = roads[slim[0]]
+        channel, source, hint, device, path, under = roads[slim[0]]
         verdict = "functional" if slim[13] is None else slim[13] or None
         state.tail.append(
             Interaction(
@@ -108,7 +110,7 @@ def unpack(packed: bytes) -> CustomerState:
                 signals=slim[6], rating=slim[7], revision=slim[8], stamps=slim[9],
                 touchpoint=slim[3] if slim[10] is None else slim[10],
                 session=slim[11], journey=slim[12], verdict=verdict,  # type: ignore[arg-type]
-                reasons=slim[14], progress=slim[15],
+                reasons=slim[14], progress=slim[15], variants=under,
             )
         )  # fmt: skip
     for at, segment in stored.segments.items():
@@ -116,17 +118,14 @@ def unpack(packed: bytes) -> CustomerState:
     return state
 
 
-def interaction_of(
-    touchpoint: Touchpoint, device: str, path: Path, segmented_by: str | None = None
-) -> Interaction:
+def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules) -> Interaction:
     """A touchpoint as it is kept, keyed by `device` and come by `path`.
-
-    `segmented_by` is the property that tells the customer's segment.
 
     Words that many touchpoints share are held once.
     """
     rating = touchpoint.rating
     location, intent = touchpoint.location, touchpoint.intent
+    segmented_by = rules.segment_property
     segment = None if segmented_by is None else segment_of(touchpoint.properties, segmented_by)
     return Interaction(
         id=touchpoint.id,
@@ -142,6 +141,7 @@ def interaction_of(
         device=device,
         path=path,
         segment=segment,
+        variants=variants.read(touchpoint.properties, rules.alerts.variants),
     )
 
 

@@ -162,7 +162,9 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
         open: A minute is believed to be complete so long after it began.
         kept: How far back corrected votes still correct alerts.
         votes_every: Totals of a touchpoint are sent at most so often, by event time, but for the
-            first of a minute to break; see `votes.PROMPT_MAX`.
+            first of a minute to break; see `tallies.PROMPT_MAX`.
+        variants: Properties by which broken votes may differ from sound ones: what was released,
+            or tried, when it broke. A dot goes into an object: `context.app.version`.
     """
 
     series: int = 1000
@@ -176,6 +178,7 @@ class AlertRules(msgspec.Struct, frozen=True, kw_only=True):
     open: timedelta = timedelta(minutes=5)
     kept: timedelta = timedelta(hours=2)
     votes_every: timedelta = timedelta(seconds=1)
+    variants: tuple[str, ...] = ("release", "variant", "app_version", "context.app.version")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

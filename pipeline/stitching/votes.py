@@ -3,8 +3,8 @@
 A customer's interactions at one touchpoint in one session cast one vote for their mission, and
 one for the touchpoint over all missions: broken where any of them broke, else sound. What a step
 changes about a customer's votes leaves it as a `Ballot`, the difference of before and after, and
-goes to the `Tally` of its touchpoint and minutes, which the same partition keeps. A tally sends
-`Votes`: running totals, so that a repeat changes nothing. What they mean is `alerts`' work.
+goes to the tally of its touchpoint and minutes, which the same partition keeps: `tallies`. What
+votes mean is `alerts`' work.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,11 @@ from typing import Final
 
 import msgspec
 
-from pipeline.stitching.change import Change, Message
+from pipeline.stitching.change import Message
 from pipeline.stitching.picture import Judged, Picture, Touched
-from pipeline.stitching.rules import Rules
 from pipeline.stitching.verdicts import BLAMES
 from schemas.controls import Interaction
-from schemas.records import Record, Votes
-from schemas.topics import VOTES
+from schemas.records import Record
 
 BALLOTS: Final = "ballots"
 """Where ballots go. No topic: a tally is its partition's own, and they never leave that."""
@@ -34,22 +32,14 @@ few timers run."""
 NOT_BEFORE: Final = timedelta(minutes=60)
 """A customer who broke in a series so shortly before is no further customer (P)."""
 
-SOUND_WAIT: Final = timedelta(seconds=20)
-"""How long totals wait, at most, that only got more sound votes: those never break anything (P)."""
-
-PROMPT_MAX: Final = 10
-"""Broken votes of a series and minute that are sent at once (P): among so few, one more decides.
-Further ones wait for each other, so that the cost does not grow with the traffic."""
-
-SAMPLES_MAX: Final = 3
-"""Broken touchpoints that a minute names, for people to look at (P)."""
+_NO_VARIANTS: Final[dict[str, tuple[int, int]]] = {}
 
 Seen = tuple[Interaction, Judged]
 """An interaction with the verdict that counts, which is not always the one it has now."""
 
-Vote = tuple[str, int, bool, bool, tuple[str, ...], str]
+Vote = tuple[str, int, bool, bool, tuple[str, ...], str, tuple[str, ...]]
 """Series, minute, whether broken, whether by a customer not broken before; for broken ones the
-rules that fired and the touchpoint's id."""
+rules that fired and the touchpoint's id; under which releases and variants it was cast."""
 
 
 class Shift(msgspec.Struct, array_like=True, gc=False):
@@ -60,6 +50,7 @@ class Shift(msgspec.Struct, array_like=True, gc=False):
         minute: Since 1970.
         votes, broken, customers, reasons: What is added; negative where it is taken back.
         samples: Ids of touchpoints that broke.
+        variants: By release or variant, how many votes and broken ones are added.
     """
 
     series: str
@@ -69,6 +60,7 @@ class Shift(msgspec.Struct, array_like=True, gc=False):
     customers: int = 0
     reasons: dict[str, int] = {}
     samples: tuple[str, ...] = ()
+    variants: dict[str, tuple[int, int]] = {}
 
 
 class Ballot(Record, frozen=True):
@@ -83,36 +75,6 @@ class Ballot(Record, frozen=True):
     block: int
     at: datetime
     shifts: tuple[Shift, ...]
-
-
-class Count(msgspec.Struct, array_like=True, gc=False):
-    """The totals of one series and minute; `unsent` while they differ from what was sent."""
-
-    votes: int = 0
-    broken: int = 0
-    customers: int = 0
-    reasons: dict[str, int] = {}
-    samples: tuple[str, ...] = ()
-    unsent: bool = False
-
-
-class Tally(msgspec.Struct, array_like=True, gc=False):
-    """The totals of one touchpoint in the minutes of one block, in one partition.
-
-    Attributes:
-        block: The first minute.
-        at: The latest event time that was heard of.
-        sent: The event time at which totals were last sent.
-        send_at: When, by the watermark, what is unsent goes out; None where nothing is unsent.
-        counts: By series and minute.
-    """
-
-    touchpoint: str
-    block: int
-    at: datetime
-    sent: datetime | None = None
-    send_at: datetime | None = None
-    counts: dict[str, dict[int, Count]] = {}
 
 
 def minute_of(at: datetime) -> int:
@@ -198,9 +160,11 @@ def _sound_ballot(tail: Sequence[Interaction], picture: Picture) -> list[Message
                 continue
             return [] if other.journey == one.journey else None
     minute = minute_of(one.at)
-    shifts = [Shift(OVERALL, minute, 1)]
+    under = dict.fromkeys(one.variants, (1, 0)) if one.variants else _NO_VARIANTS
+    shifts = [Shift(OVERALL, minute, 1, variants=under)]
     if one.journey >= 0:
-        shifts.append(Shift(picture.journeys[one.journey].mission, minute, 1))
+        mission = picture.journeys[one.journey].mission
+        shifts.append(Shift(mission, minute, 1, variants=under))
     return [_ballot(touchpoint, minute // BLOCK * BLOCK, one.at, shifts)]
 
 
@@ -240,7 +204,7 @@ def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
         if broke is not None:
             broken.append((series, broke.at, broke))
             continue
-        votes.append((series, minute_of(first.at), False, False, (), ""))
+        votes.append((series, minute_of(first.at), False, False, (), "", first.variants))
         if leaked is not None:
             waited = reasons[leaked.id][1][0].value
             assert isinstance(waited, float)
@@ -260,7 +224,7 @@ def _broken(
         fresh = before is None or at - before > NOT_BEFORE
         last[series] = at
         rules = tuple(dict.fromkeys(reason.rule for reason in reasons[one.id][1]))
-        votes.append((series, minute_of(at), True, fresh, rules, one.id))
+        votes.append((series, minute_of(at), True, fresh, rules, one.id, one.variants))
     return votes
 
 
@@ -276,7 +240,7 @@ def _ballots_at(
             removed.append(vote)
     for sign, votes in ((-1, removed), (1, added)):
         for vote in votes:
-            series, minute, broken, fresh, rules, id_ = vote
+            series, minute, broken, fresh, rules, id_, variants = vote
             shift = shifts.get((series, minute))
             if shift is None:
                 shift = shifts[series, minute] = Shift(series, minute)
@@ -287,6 +251,11 @@ def _ballots_at(
                 fired = {rule: shift.reasons.get(rule, 0) + sign for rule in rules}
                 shift.reasons = {**shift.reasons, **fired}
                 shift.samples += (id_,) if sign > 0 else ()
+            if variants:
+                shift.variants = dict(shift.variants)
+                for name in variants:
+                    cast, bad = shift.variants.get(name, (0, 0))
+                    shift.variants[name] = (cast + sign, bad + sign * broken)
     by_block: dict[int, list[Shift]] = {}
     for shift in shifts.values():
         by_block.setdefault(shift.minute // BLOCK * BLOCK, []).append(shift)
@@ -296,97 +265,3 @@ def _ballots_at(
 def _ballot(touchpoint: str, block: int, at: datetime, shifts: list[Shift]) -> Message:
     ballot = Ballot(touchpoint=touchpoint, block=block, at=at, shifts=tuple(shifts))
     return Message(BALLOTS, f"votes {touchpoint} {block}", ballot)
-
-
-def count(
-    state: Tally | None, cast: Sequence[Ballot], watermark: datetime | None, rules: Rules
-) -> Change[Tally | None]:
-    """Take ballots into their tally; send totals where something broke.
-
-    The first of a minute to break go out at once, further ones unless some just went out. Minutes
-    that are older than what is kept change nothing any more. A state that is passed in is spent:
-    use the one that comes back.
-    """
-    kept, first = rules.alerts.kept, cast[0]
-    if watermark is not None and minute_of(watermark - kept) >= first.block + BLOCK:
-        return Change(state, [])
-    if state is None:
-        state = Tally(first.touchpoint, first.block, first.at)
-    broken = prompt = False
-    for ballot in cast:
-        state.at = max(state.at, ballot.at)
-        for shift in ballot.shifts:
-            minutes = state.counts.get(shift.series)
-            if minutes is None:
-                minutes = state.counts[shift.series] = {}
-            one = minutes.get(shift.minute)
-            if one is None:
-                one = minutes[shift.minute] = Count()
-            _shift(one, shift)
-            broken = broken or bool(shift.broken or shift.reasons)
-            prompt = prompt or 0 < shift.broken <= one.broken <= PROMPT_MAX
-    every = rules.alerts.votes_every
-    if not broken:
-        every = SOUND_WAIT
-    elif state.sent is None or state.at - state.sent >= every or prompt:
-        return Change(state, _send(state))
-    due = (first.at - rules.out_of_order if watermark is None else watermark) + every
-    if state.send_at is None or due < state.send_at:
-        state.send_at = due
-    return Change(state, [])
-
-
-def expire(state: Tally, watermark: datetime, rules: Rules) -> Change[Tally | None]:
-    """Event time passed: send what waited, forget what is older than what is kept."""
-    results = _send(state) if state.send_at is not None and state.send_at <= watermark else []
-    if watermark >= _forgotten_at(state, rules):
-        return Change(None, results)
-    return Change(state, results)
-
-
-def due_at(state: Tally, rules: Rules) -> datetime:
-    """When `expire` is next worth calling."""
-    return state.send_at or _forgotten_at(state, rules)
-
-
-def _forgotten_at(state: Tally, rules: Rules) -> datetime:
-    return time_of(state.block + BLOCK) + rules.alerts.kept
-
-
-def _shift(one: Count, shift: Shift) -> None:
-    # Never below none: what an earlier version, or what was sealed, had cast was not counted.
-    one.unsent = True
-    one.votes = max(0, one.votes + shift.votes)
-    if shift.broken or shift.reasons:
-        one.broken = max(0, one.broken + shift.broken)
-        one.customers = max(0, one.customers + shift.customers)
-        fired = {
-            rule: one.reasons.get(rule, 0) + shift.reasons.get(rule, 0)
-            for rule in (*one.reasons, *shift.reasons)
-        }
-        one.reasons = {rule: count for rule, count in fired.items() if count > 0}
-        one.samples = (one.samples + shift.samples)[:SAMPLES_MAX]
-
-
-def _send(state: Tally) -> list[Message]:
-    state.sent, state.send_at = state.at, None
-    results: list[Message] = []
-    for series in sorted(state.counts, reverse=True):  # missions first: they name what breaks
-        for minute, one in state.counts[series].items():
-            if not one.unsent:
-                continue
-            one.unsent = False
-            record = Votes(
-                touchpoint=state.touchpoint,
-                mission=series or None,
-                minute=time_of(minute),
-                partition=0,
-                votes=one.votes,
-                broken=one.broken,
-                customers=one.customers,
-                reasons=one.reasons,
-                touchpoints=one.samples,
-                at=state.at,
-            )
-            results.append(Message(VOTES, state.touchpoint, record))
-    return results

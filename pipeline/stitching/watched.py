@@ -6,15 +6,20 @@ baseline. What the minutes mean is `evidence`'s work, what is said of it that of
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import ceil, log2
 from typing import Final, Literal
 
 import msgspec
 
 from pipeline.stitching import evidence
-from pipeline.stitching.baseline import Baseline, Cell
-from pipeline.stitching.evidence import Detector, Minute, Part, Standing, Weights, weights_of
+from pipeline.stitching.baseline import Baseline, Cell, drawn, without
+from pipeline.stitching.evidence import Standing, Weights, weights_of
+from pipeline.stitching.leaks import Leak
+from pipeline.stitching.minutes import Minute, Part, index_of
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.votes import OVERALL
+from pipeline.stitching.signals import HARD, HARD_ON_STEP
+from pipeline.stitching.votes import BLOCK, OVERALL
+from schemas.controls import Presence
 from schemas.records import AlertState, Votes
 
 HOUR: Final = 60
@@ -24,6 +29,15 @@ ALARM_LENGTH: Final = 24 * HOUR
 """Minutes of one alarm that are kept out of the baseline (P): what has been broken for longer, and
 nobody mends, is what is usual there; else a touchpoint whose share was never known would fire for
 ever."""
+
+HARD_RULES: Final = HARD | HARD_ON_STEP
+"""Reasons that an emitter's word is enough for: a run of one of them needs no further evidence."""
+
+MARKED_EVERY: Final = 45
+"""Minutes, at least, from one mark to the next (P): so many more are kept than have to be."""
+
+LONE: Final = 10
+"""Minutes before the first mark that are kept one by one: runs and the present share see them."""
 
 SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
@@ -37,6 +51,7 @@ class Told(msgspec.Struct, array_like=True, gc=False):
         since: The minute since when it was broken.
         resolved: The minute in which it was resolved, -1 while it is not.
         customers: How many had met it.
+        shared: What broke shares: see `variants`.
     """
 
     id: str
@@ -49,35 +64,47 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     flaps: int = 0
     resolved: int = -1
     customers: int = 0
+    shared: dict[str, str] = {}
+
+
+Cast = dict[int, dict[int, tuple[int, int]]]
+"""Votes and broken ones under one release or variant, by block of minutes and partition."""
 
 
 class Series(msgspec.Struct, array_like=True, gc=False):
     """A touchpoint for one mission, or over all of them.
 
     Attributes:
-        passed: How it stood at the end of the last minute that is no longer kept.
+        marks: How it stood at the end of some minutes, some time apart: where weighing begins
+            anew when a minute is corrected. What came before the first is no longer kept.
         closed: How it stood at the end of the last minute that is believed to be complete.
         minutes: Those that are kept, and before them what the gate looks back on; sorted.
         baseline: What is usual.
-        usual: By hour, the share and drift that its minutes are weighed with: fixed when the hour
-            begins, so that weighing them again gives the same.
+        usual: By hour, the share, the drift and the votes a day that its minutes are weighed with:
+            fixed when the hour begins, so that weighing them again gives the same.
         learning: The hour whose votes are being gathered for the baseline, and those votes.
         spans: Minutes under alarm, from and to, -1 for still.
         told: The last alert; None where there never was one.
         judged: The minute in which it was last looked at.
         stirs: Whether the next minute may decide something even without votes.
+        variants: By release or variant.
+        leak: What is kept to see a slow leak …
+        leaking: … and the last ticket for one; None where there never was one.
     """
 
-    passed: Standing
+    marks: list[Standing]
     closed: Standing
     baseline: Baseline
     minutes: list[Minute] = []
-    usual: dict[int, tuple[float, float]] = {}
+    usual: dict[int, tuple[float, float, float]] = {}
     learning: tuple[int, int, int] = (0, 0, 0)
     spans: list[tuple[int, int]] = []
     told: Told | None = None
     judged: int = 0
     stirs: bool = False
+    variants: dict[str, Cast] = {}
+    leak: Leak = msgspec.field(default_factory=Leak)
+    leaking: Told | None = None
 
 
 class Watched(msgspec.Struct, array_like=True, gc=False):
@@ -87,17 +114,28 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
         touchpoint: Its id in the inventory.
         now: The minute that event time has come to, since 1970.
         series: By mission, and `OVERALL`.
+        faults: The alerts that fire at what it needs, by touchpoint.
+        told: The alert that was told to those that need it; empty where none fires.
+        presence: What was told of whether customers still come.
+        look: The minute in which it may be silent, if no more come; 0 while there is none.
+        channel: The share that is usual at the other touchpoints of its channel; 0 while unknown.
     """
 
     touchpoint: str
     now: int = 0
     series: dict[str, Series] = {}
+    faults: dict[str, str] = {}
+    told: str = ""
+    presence: Presence | None = None
+    look: int = 0
+    channel: float = 0.0
 
 
 def begun(minute: int, rules: Rules) -> Series:
     """A series whose first vote is of this minute; others may come late."""
     before = minute - minutes_in(rules.alerts.kept) - 1
-    return Series(Standing(before), Standing(before), Baseline(Cell(minute // HOUR)))
+    hour = minute // HOUR
+    return Series([Standing(before)], Standing(before), Baseline(Cell(hour), begun=hour))
 
 
 def take(series: Series, minute: int, votes: Votes) -> bool:
@@ -106,88 +144,189 @@ def take(series: Series, minute: int, votes: Votes) -> bool:
     Sound votes alone never break anything: they can wait, unless they may mend what is broken, or
     change what was believed to be complete.
     """
-    if minute <= series.passed.at:
+    if minute <= series.marks[0].at:
         return False
-    part = Part(votes.votes, votes.broken, votes.customers, votes.reasons, votes.touchpoints)
-    minutes = series.minutes
-    index = evidence.index_of(minutes, minute)
-    if index == len(minutes) or minutes[index].at != minute:
-        minutes.insert(index, Minute(minute, 0, 0, 0, {}))
-    parts = minutes[index].parts
+    if votes.variants or series.variants:
+        _take_variants(series, minute, votes)
+    minutes, partition = series.minutes, votes.partition
+    index = index_of(minutes, minute)
+    known = minutes[index] if index < len(minutes) and minutes[index].at == minute else None
+    if not votes.broken and not votes.reasons and (known is None or known.parts == partition):
+        # The most frequent by far: sound votes of one partition.
+        if known is None:
+            minutes.insert(index, Minute(minute, votes.votes, 0, 0, partition))
+        elif known.votes == votes.votes:
+            return False
+        else:
+            known.votes = votes.votes
+        broke = False
+    else:
+        if known is None:
+            known = Minute(minute, 0, 0, 0, {})
+            minutes.insert(index, known)
+        changed, broke = _take_part(known, votes)
+        if not changed:
+            return False
+    if minute <= series.closed.at:
+        marks = series.marks
+        while len(marks) > 1 and marks[-1].at >= minute:
+            marks.pop()
+        series.closed = marks[-1].copy()  # to be weighed again from there on
+        return True
+    fires = series.told is not None and series.told.state == "firing"
+    return series.stirs or broke or fires
+
+
+def _take_part(one: Minute, votes: Votes) -> tuple[bool, bool]:
+    """Put a partition's totals among those of others; whether any changed, and broken ones did."""
+    if isinstance(one.parts, int):
+        one.parts = {one.parts: Part(one.votes, 0, 0)}
+    parts = one.parts
     assert parts is not None
+    part = Part(votes.votes, votes.broken, votes.customers, votes.reasons, votes.touchpoints)
     before = parts.get(votes.partition)
     if before == part:
-        return False
+        return False, False
     parts[votes.partition] = part
-    minutes[index] = Minute(
-        minute,
-        sum(one.votes for one in parts.values()),
-        sum(one.broken for one in parts.values()),
-        sum(one.customers for one in parts.values()),
-        parts,
-    )
-    if minute <= series.closed.at:
-        series.closed = series.passed.copy()  # to be weighed again, all of it
-        return True
-    return series.stirs or part.broken != (0 if before is None else before.broken)
+    one.votes = one.broken = one.customers = one.alike = 0
+    hard: dict[str, int] = {}
+    for each in parts.values():
+        one.votes += each.votes
+        one.broken += each.broken
+        one.customers += each.customers
+        for rule, count in each.reasons.items():
+            if rule in HARD_RULES:
+                hard[rule] = hard.get(rule, 0) + count
+    one.reason = min(hard, key=lambda rule: (-hard[rule], rule), default="")
+    one.alike = hard.get(one.reason, 0)
+    return True, part.broken != (0 if before is None else before.broken)
+
+
+def _take_variants(series: Series, minute: int, votes: Votes) -> None:
+    block, partition = minute // BLOCK * BLOCK, votes.partition
+    known = series.variants
+    for name, cast in votes.variants.items():
+        blocks = known.get(name)
+        if blocks is None:
+            known[name] = {block: {partition: cast}}
+        elif block in blocks:
+            blocks[block][partition] = cast
+        else:
+            blocks[block] = {partition: cast}
+    if len(known) > len(votes.variants):
+        for name, blocks in known.items():
+            if name not in votes.variants and block in blocks:
+                blocks[block].pop(partition, None)
+
+
+def _forget_variants(series: Series, until: int) -> None:
+    for name, blocks in list(series.variants.items()):
+        for block in [block for block in blocks if block + BLOCK <= until]:
+            del blocks[block]
+        if not blocks:
+            del series.variants[name]
 
 
 def weights_at_of(
     state: Watched, series: Series, name: str, rules: Rules
 ) -> Callable[[int], Weights]:
     """What votes weigh, by minute: the usual share of each hour, fixed when it is first asked."""
+    last, weighs = -1, weights_of(rules.alerts.usual_share, 0.0)
 
     def weights_at(minute: int) -> Weights:
+        nonlocal last, weighs
         hour = minute // HOUR
+        if hour == last:
+            return weighs
         known = series.usual.get(hour)
         if known is None:
             usual = _usual(state, name, hour, rules)
-            known = series.usual[hour] = (usual, series.baseline.sigma())
-        return weights_of(*known)
+            day = _rounded(series.baseline.votes_a_day())
+            known = series.usual[hour] = (usual, series.baseline.sigma(), day)
+        last, weighs = hour, weights_of(*known)
+        return weighs
 
     return weights_at
 
 
+def _rounded(votes: float) -> float:
+    """To a power of two, which is near enough, and weighs the same from hour to hour."""
+    return 2.0 ** ceil(log2(votes)) if votes >= 1.0 else evidence.DAY_UNKNOWN
+
+
 def _usual(state: Watched, name: str, hour: int, rules: Rules) -> float:
-    """A mission is drawn towards its touchpoint, and that towards what any touchpoint is like."""
-    numbers = rules.alerts
-    parent, overall = numbers.usual_share, state.series.get(OVERALL)
+    """A mission is drawn towards its touchpoint's others, and these towards their channel's.
+
+    A channel in which little breaks proves little of a touchpoint that nobody knows: one that only
+    shows a page is no measure for one that takes money. So it never makes it believed to be better
+    than any.
+    """
+    least, own = rules.alerts.usual_share_min, state.series[name].baseline
+    parent, overall = max(state.channel, rules.alerts.usual_share), state.series.get(OVERALL)
     if name != OVERALL and overall is not None:
-        parent = overall.baseline.usual(hour, parent, numbers.usual_share_min)
-    return state.series[name].baseline.usual(hour, parent, numbers.usual_share_min)
+        parent = drawn(without(overall.baseline.whole, own.whole), parent)
+    return own.usual(hour, parent, least)
 
 
-def let_go(state: Watched, name: str, series: Series, rules: Rules) -> None:
+def mark(series: Series) -> None:
+    """Remember how it stood at the end of the last minute that is believed to be complete."""
+    if series.closed.at >= series.marks[-1].at + MARKED_EVERY:
+        series.marks.append(series.closed.copy())
+
+
+def let_go(state: Watched, series: Series, rules: Rules) -> None:
     """Minutes that are older than what is kept become part of what is usual."""
-    until = state.now - minutes_in(rules.alerts.kept)
-    if until <= series.passed.at:
+    until, marks = state.now - minutes_in(rules.alerts.kept), series.marks
+    if len(marks) < 2 or marks[1].at > until:
         return
+    before = marks[0].at
+    while len(marks) > 1 and marks[1].at <= until:
+        del marks[0]
+    until = marks[0].at
     minutes = series.minutes
-    start = evidence.index_of(minutes, series.passed.at + 1)
-    end = evidence.index_of(minutes, until + 1)
-    detector = Detector(rules.alerts, weights_at_of(state, series, name, rules))
-    detector.advance(series.passed, minutes, until)
+    end = index_of(minutes, until + 1)
     alarms = [span for one in state.series.values() for span in one.spans]
-    for one in minutes[start:end]:
+    hour, votes, broken = series.learning
+    for one in minutes[index_of(minutes, before + 1) : end]:
         one.parts = None
-        if any(_is_under(one.at, span) for span in alarms):
+        if alarms and any(_is_under(one.at, span) for span in alarms):
             continue
-        hour, votes, broken = series.learning
         if one.at // HOUR != hour:
+            series.learning = (hour, votes, broken)
             _learn(series)
             hour, votes, broken = one.at // HOUR, 0, 0
-        series.learning = (hour, votes + one.votes, broken + one.broken)
-    if until // HOUR > series.learning[0]:
+        votes += one.votes
+        broken += one.broken
+    series.learning = (hour, votes, broken)
+    if until // HOUR > hour:
         _learn(series)
     # A little longer, for the other series of this touchpoint: they may be looked at later.
-    series.spans = [span for span in series.spans if span[1] < 0 or span[1] > until - HOUR]
+    longer = until - MARKED_EVERY - HOUR
+    series.spans = [span for span in series.spans if span[1] < 0 or span[1] > longer]
+    if series.variants:
+        _forget_variants(series, until)
     for hour in [hour for hour in series.usual if hour < until // HOUR]:
         del series.usual[hour]
+    _thin(minutes, end, until)
+
+
+def _thin(minutes: list[Minute], end: int, until: int) -> None:
+    """Of what is no longer kept, leave what the gate looks back on.
+
+    It asks who broke within an hour or twenty votes: sound minutes in a row may as well be one.
+    """
     reach, votes, looks_back = end, 0, until - evidence.GATE_MINUTES
     while reach and (minutes[reach - 1].at > looks_back or votes < evidence.GATE_VOTES):
         reach -= 1
         votes += minutes[reach].votes
-    del minutes[:reach]
+    left: list[Minute] = []
+    for one in minutes[reach:end]:
+        last = left[-1] if left else None
+        if last is not None and one.at <= until - LONE and not one.broken and not last.broken:
+            left[-1] = Minute(one.at, last.votes + one.votes, 0, 0)
+        else:
+            left.append(one)
+    minutes[:end] = left
 
 
 def _is_under(at: int, span: tuple[int, int]) -> bool:
@@ -198,8 +337,9 @@ def _is_under(at: int, span: tuple[int, int]) -> bool:
 def _learn(series: Series) -> None:
     hour, votes, broken = series.learning
     if votes:
-        usual, _ = series.usual.get(hour, (0.0, 0.0))
-        series.baseline.add(hour, votes, broken, usual)
+        known = series.usual.get(hour)
+        series.baseline.add(hour, votes, broken, 0.0 if known is None else known[0])
+        series.leak.add(hour, votes, broken)
     series.learning = (hour, 0, 0)
 
 

@@ -20,6 +20,10 @@ def sentence_of(alert: Alert, rules: Rules) -> str:
     named = f"{entry.name if entry else alert.touchpoint} ({alert.touchpoint})"
     named = named[0].upper() + named[1:]
     wanted = _wanted(alert.mission, rules)
+    if alert.kind == "silent":
+        return _silent(alert, named)
+    if alert.kind == "slow_leak":
+        return _leaks(alert, named, wanted)
     if alert.state == "retracted":
         return f"{named} was not broken{wanted} after all: corrected votes took the evidence back."
     if alert.state == "resolved":
@@ -29,10 +33,34 @@ def sentence_of(alert: Alert, rules: Rules) -> str:
         f"{rule} {count}" for rule, count in list(alert.reasons.items())[:REASONS_NAMED]
     )
     stake = f", missions {', '.join(alert.missions)}" if alert.mission is None else ""
+    only = _shared(alert)
     return (
         f"{named} is broken{wanted} since {alert.since:%H:%M} UTC: {alert.present_share:.0%} of "
         f"{alert.votes} votes against {alert.usual_share:.1%} usually, {alert.customers} customers"
-        f"{stake}; mostly {why or 'without a reason'}."
+        f"{stake}; mostly {why or 'without a reason'}{only}."
+    )
+
+
+def _silent(alert: Alert, named: str) -> str:
+    if alert.state == "retracted":
+        return f"{named} was not silent after all: customers had come."
+    if alert.state == "resolved":
+        ended = "" if alert.resolved_at is None else f" since {alert.resolved_at:%H:%M} UTC"
+        return f"Customers come by {named} again{ended}; nobody had from {alert.since:%H:%M} on."
+    return (
+        f"{named} has gone quiet: next to nobody comes by it since {alert.since:%H:%M} UTC, where "
+        f"{alert.votes} would have been usual, and customers still come elsewhere. Nothing need "
+        "have failed there but what reports it."
+    )
+
+
+def _leaks(alert: Alert, named: str, wanted: str) -> str:
+    if alert.state == "resolved":
+        return f"{named} breaks{wanted} no more often than it used to."
+    only = _shared(alert)
+    return (
+        f"{named} has been breaking{wanted} more often for days: {alert.present_share:.1%} of "
+        f"{alert.votes} votes in the last six hours against {alert.usual_share:.1%} usually{only}."
     )
 
 
@@ -41,3 +69,10 @@ def _wanted(mission: str | None, rules: Rules) -> str:
         return " whatever customers come for"
     known = rules.missions.all.get(mission)
     return f' for "{known.title if known is not None and known.title else mission}"'
+
+
+def _shared(alert: Alert) -> str:
+    if not alert.shared:
+        return ""
+    named = " and ".join(f"{name} {value}" for name, value in alert.shared.items())
+    return f"; what broke has {named}, what works has not"

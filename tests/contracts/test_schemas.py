@@ -56,8 +56,12 @@ def faults(value: Any, schema: dict[str, Any], defs: dict[str, Any], at: str = "
     if schema.get("format") == "date-time" and datetime.fromisoformat(value).tzinfo is None:
         return [f"{at}: {value!r} has no time zone"]
     if isinstance(value, list):
-        items = schema.get("items", {})
-        return [f for n, part in enumerate(value) for f in faults(part, items, defs, f"{at}[{n}]")]
+        fixed, rest = schema.get("prefixItems", []), schema.get("items", {})
+        if rest is False and len(value) != len(fixed):
+            return [f"{at}: expected {len(fixed)} items, found {len(value)}"]
+        kinds = [fixed[n] if n < len(fixed) else rest for n in range(len(value))]
+        pairs = enumerate(zip(value, kinds, strict=True))
+        return [f for n, (part, kind) in pairs for f in faults(part, kind, defs, f"{at}[{n}]")]
     if not isinstance(value, dict):
         return []
     known, rest = schema.get("properties", {}), schema.get("additionalProperties")

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.runtimes.engine import Engine
-from pipeline.stitching import alerts
+from pipeline.stitching import alerts, presences
+from pipeline.stitching.presences import Presences
 from pipeline.stitching.rules import AlertRules
 from pipeline.stitching.watched import Watched
 from pipeline.topology import WATCH
+from schemas.controls import Presence
 from schemas.records import Alert, Verdict, Votes
 from tests.builders import RULES, Results, at, engine, process, restarted
 from tests.oracle.verdicts import BLAMES
@@ -121,8 +123,66 @@ def heard(minute: int, partition: int, sound: int, broken: int) -> Votes:
         votes=sound + broken,
         broken=broken,
         customers=broken,
+        reasons={"crash": broken} if broken else {},
         at=TEN + timedelta(minutes=minute),
+        variants={"release=5": (sound + broken, broken)} if sound + broken else {},
     )
+
+
+SAID = st.tuples(
+    st.sampled_from(("view-bill", "pay-online", "pay-in-app", "main-menu")),
+    st.integers(0, 30),  # minutes since it was heard last
+    st.booleans(),  # whether it is silent now
+)
+
+
+def presences_after(
+    drawn: list[tuple[str, int, bool]], times: int, restarts: Random | None
+) -> tuple[Presences, list[Alert]]:
+    """What is known, and was told, after each word was said so many times."""
+    state, told, heard, now = Presences(), list[Alert](), dict[str, int](), 0
+    for touchpoint, ago, silent in drawn:
+        now += 7
+        last = heard[touchpoint] = max(heard.get(touchpoint, 0), now - ago)
+        said = Presence(touchpoint=touchpoint, heard=last, window=10, at=now if silent else 0,
+                        silent=last if silent else -1, expected=40.0, evidence=15.0)  # fmt: skip
+        for _ in range(times):
+            change = presences.hear(state, said, RULES)
+            told += [one.record for one in change.results if isinstance(one.record, Alert)]
+            state = change.state
+            if restarts is not None and restarts.random() < 0.5:
+                state = WATCH.decode(WATCH.encode(state))
+    return state, told
+
+
+@attempt
+@given(st.lists(SAID, max_size=30), CHANCE)
+def test_words_of_presence_repeated_and_restarts_among_them_change_nothing(
+    drawn: list[tuple[str, int, bool]], chance: Random
+) -> None:
+    state, told = presences_after(drawn, 1, None)
+
+    again, told_again = presences_after(drawn, 2, chance)
+
+    assert again == state
+    assert told_again == told
+    last: dict[str, Alert] = {}
+    for alert in told:
+        before = last.get(alert.id)
+        assert alert.version == (before.version + 1 if before else 1)
+        assert (alert.state == "firing") != (before is not None and before.state == "firing")
+        last[alert.id] = alert
+
+
+@attempt
+@given(st.lists(SAID, max_size=30))
+def test_who_was_heard_of_last_is_never_silent(drawn: list[tuple[str, int, bool]]) -> None:
+    state, _ = presences_after(drawn, 1, None)
+
+    for name, told in state.told.items():
+        if told.state == "firing" and name in state.present:
+            assert state.present[name].heard < told.since
+            assert any(one.heard > told.since for one in state.present.values())
 
 
 def after(votes: list[Votes], at_once: int = 1) -> Watched:
@@ -174,7 +234,8 @@ def test_versions_count_up_from_one_and_nothing_fires_that_fires(
     last: dict[str, Alert] = {}
     for message in told:
         alert = message.record
-        assert isinstance(alert, Alert)
+        if not isinstance(alert, Alert):
+            continue
         before = last.get(alert.id)
         assert alert.version == (before.version + 1 if before else 1)
         if before is None:

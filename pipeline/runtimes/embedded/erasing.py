@@ -20,7 +20,7 @@ from pipeline.stitching.erasing import ERASED, Circle
 from pipeline.stitching.identity import BY_OPERATOR
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.signals import IDENTITY_ONLY
-from pipeline.stitching.votes import Tally
+from pipeline.stitching.tallies import Tally
 from pipeline.topology import IDENTIFY, STITCH, TALLY, WATCH
 from schemas import codec
 from schemas.errors import ContractViolation

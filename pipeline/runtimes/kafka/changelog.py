@@ -131,16 +131,19 @@ class Changelog:
         """Read up to the end-of-partition event: an end offset may be a transaction's marker."""
         states: dict[bytes, bytes] = {}
         tell(0.0)
-        low, high = reader.get_watermark_offsets(
-            TopicPartition(self.topic, self.partition), self._timeout
-        )
-        reader.assign([TopicPartition(self.topic, self.partition, 0)])
+        whole = TopicPartition(self.topic, self.partition, 0)
+        first: int | None = None
+        reader.assign([whole])
         heard_at = monotonic()
         while monotonic() - heard_at < self._timeout:
             for at, record in enumerate(reader.consume(READ_AT_ONCE, 0.05)):
                 heard_at = monotonic()
                 if not at:
-                    tell(((record.offset() or 0) - low) / max(1, high - low))
+                    offset = record.offset() or 0
+                    first = offset if first is None else first
+                    # As of the last fetch: asking the broker could fail where reading would wait.
+                    _, high = reader.get_watermark_offsets(whole, cached=True)
+                    tell(min(1.0, max(0, offset - first) / max(1, high - first)))
                 error = record.error()
                 if error is None:
                     key, value = record.key() or b"", record.value()

@@ -44,6 +44,7 @@ class Stream(NamedTuple):
     events: list[int]
     broken_events: list[int]
     believed: float
+    per_hour: float
 
 
 def stream(
@@ -67,7 +68,30 @@ def stream(
         events.append(count + again)
         broken_events.append(bad + again)
     believed = world.usual * exp(chance.gauss(0, KNOWN_TO))
-    return Stream(votes, broken, events, broken_events, believed)
+    return Stream(votes, broken, events, broken_events, believed, world.per_hour)
+
+
+def came_by(
+    per_hour: float, minutes: int, chance: Random, until: int, left: float, drift: float = 0.25
+) -> Iterator[int]:
+    """Votes minute by minute, as the number drifts; after `until` only a share of them is left."""
+    noise = drift * sqrt(1 - MEMORY * MEMORY)
+    level = chance.gauss(0, drift)
+    for minute in range(minutes):
+        level = MEMORY * level + noise * chance.gauss(0, 1)
+        mean = per_hour / 60 * exp(level - drift * drift / 2) * (left if minute >= until else 1.0)
+        yield _drawn(mean, chance)
+
+
+def _drawn(mean: float, chance: Random) -> int:
+    """A Poisson number: by counting while it is small, by its bell where it is large."""
+    if mean > 30:
+        return max(0, round(chance.gauss(mean, sqrt(mean))))
+    least, count, product = exp(-mean), 0, chance.random()
+    while product > least:
+        count += 1
+        product *= chance.random()
+    return count
 
 
 def _poisson(mean: float) -> list[float]:

@@ -18,7 +18,7 @@ def test_a_valid_catalogue_has_no_problems(catalogue):
             'owner = "app',
             'ownr = "app',
             '5: unknown key "ownr"; expected one of id, name, channel, owner, moment_of_truth, '
-            'brand_moment, expects_success, recognise. Did you mean "owner"?',
+            'brand_moment, expects_success, needs, recognise. Did you mean "owner"?',
         ),
         (
             '{ name = "Bill',
@@ -59,6 +59,12 @@ def test_a_valid_catalogue_has_no_problems(catalogue):
             'recognise = [\n  { name = "x" },\n  { intent = "bill", location = "/bills/*" },\n]',
             '14: recognised by the same table as "view-bill", so it never will be',
         ),
+        (
+            "moment_of_truth = true",
+            'needs = ["view-bil"]',
+            '12: needs "view-bil", which is not in the inventory. Did you mean "view-bill"?',
+        ),
+        ("moment_of_truth = true", 'needs = ["pay-in-app"]', '12: needs itself, "pay-in-app"'),
     ],
 )
 def test_a_mistake_in_the_inventory_is_found_at_its_line(catalogue, right, wrong, problem):

@@ -1,5 +1,6 @@
 """docs/catalogue.md says what the code does: every key, and every default that is a number."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -34,9 +35,11 @@ def rows(heading: str) -> dict[str, list[str]]:
     return found
 
 
-def value_of(default: str) -> timedelta | float:
-    """A described default, `"24h"` or `50`, as its value."""
+def value_of(default: str) -> timedelta | float | tuple[str, ...]:
+    """A described default, `"24h"`, `50` or an array of text, as its value."""
     bare = default.strip("`")
+    if bare.startswith("["):
+        return tuple(json.loads(bare))
     return duration_of(bare.strip('"')) if bare.startswith('"') else float(bare)
 
 

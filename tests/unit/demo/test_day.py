@@ -32,7 +32,7 @@ def rules() -> Rules:
 
 @pytest.fixture(scope="module")
 def told() -> Day:
-    return day(1, ENDS_AT)
+    return day(1, ENDS_AT, 600)
 
 
 def received(line: bytes) -> Touchpoint:
@@ -135,7 +135,7 @@ def test_stories_are_of_missions_and_touchpoints_that_exist_and_none_is_left_out
 
 
 def test_the_same_seed_and_end_give_the_same_day_and_others_share_nothing_with_it(told):
-    again, other = day(1, ENDS_AT), day(2, ENDS_AT)
+    again, other = day(1, ENDS_AT, 600), day(2, ENDS_AT, 600)
 
     assert again == told
     assert not {json.loads(line)["id"] for line in other.lines} & {
@@ -145,7 +145,7 @@ def test_the_same_seed_and_end_give_the_same_day_and_others_share_nothing_with_i
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_truth_of_the_day_is_what_the_core_decides(seed, rules):
-    told = day(seed, ENDS_AT)
+    told = day(seed, ENDS_AT, 600)
 
     outcomes = last_outcomes(results_of(told, rules))
 

@@ -125,6 +125,7 @@ async def test_the_command_prints_exactly_the_truth_of_the_day(serve, capsys):
         "mission": "pay-bill",
         "from": "2026-11-20T16:30:00Z",
         "to": "2026-11-20T18:30:00Z",
+        "release": "5.2.0",
     }
 
 
@@ -136,8 +137,8 @@ async def test_the_command_tells_people_the_same_in_words(serve, capsys):
 
     said = capsys.readouterr()
     assert code == 0
-    assert "600 customers sent" in said.out
-    assert "pay-in-app was broken for pay-bill from 16:30 to 18:30 UTC." in said.out
+    assert "4,000 customers sent" in said.out
+    assert "broken for pay-bill from 16:30 to 18:30 UTC, with release 5.2.0" in said.out
     assert said.err == ""
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import cache
+from statistics import median
 
 import msgspec
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from listeners import settings
 from listeners.adapters.native import adapt_replay_line, replay_context
 from pipeline.catalogue.files import load
-from pipeline.demo.day import LENGTH, Day, day, touchpoints_of
+from pipeline.demo.day import CUSTOMERS, LENGTH, Day, day, touchpoints_of
 from pipeline.replay import results_of
 from pipeline.runtimes.memory import in_memory
 from schemas.codec import decode
 from schemas.records import Alert
+from tests.benchmarks.demo_day import days
 from tests.unit.demo.test_day import ENDS_AT, SEEDS
 
 RULES = load(SEEDS)
@@ -43,12 +45,29 @@ def test_the_day_has_one_incident_at_the_touchpoint_that_breaks_for_its_mission(
 def test_it_fires_while_paying_is_broken_and_resolves_after_it_is_mended(seed):
     one, (first, *_, last) = told(seed)
 
-    assert one.broken.starts_at <= first.since <= first.at < one.broken.ends_at
+    assert abs(first.since - one.broken.starts_at) <= timedelta(minutes=5)
+    assert one.broken.starts_at <= first.at < one.broken.ends_at
     assert first.state == "firing"
     assert first.severity == "page"
     assert last.state == "resolved"
     assert last.resolved_at is not None
-    assert one.broken.ends_at < last.resolved_at < one.broken.ends_at + timedelta(minutes=90)
+    assert one.broken.ends_at < last.resolved_at < one.broken.ends_at + timedelta(minutes=45)
+
+
+def test_at_the_median_it_opens_within_three_minutes_and_closes_within_fifteen_of_the_repair():
+    watched = days(11, CUSTOMERS)
+
+    assert {one.incidents for one in watched} == {1}
+    assert median(one.opened for one in watched) <= 3
+    assert median(one.closed for one in watched) <= 15
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_it_names_the_release_that_the_break_came_with(seed):
+    one, alerts = told(seed)
+
+    assert {"release": one.broken.release} in [alert.shared for alert in alerts]
+    assert all(alert.shared in ({}, {"release": one.broken.release}) for alert in alerts)
 
 
 def test_it_says_why_and_names_touchpoints_to_look_at():

@@ -25,7 +25,17 @@ def test_a_hundred_votes_count_as_much_as_the_parent():
 
     whole = (10 + 100 * 0.02) / 200
     assert one.usual(MONDAY_NOON + 1, 0.02, LEAST) == pytest.approx(whole)
-    assert one.usual(MONDAY_NOON, 0.02, LEAST) == pytest.approx((10 + 100 * whole) / 200)
+    assert one.usual(MONDAY_NOON, 0.02, LEAST) == pytest.approx(whole)  # no vote speaks twice
+
+
+def test_an_hour_is_drawn_towards_what_the_others_were_like():
+    one = learnt((MONDAY_NOON, 100, 10), (MONDAY_NOON + 1, 100, 0))
+
+    faded = 0.5 ** (1 / (7 * 24))
+    others = 2 / 200
+    found = one.usual(MONDAY_NOON, 0.02, LEAST)
+    assert found == pytest.approx((10 + 100 * others) / 200, rel=0.01)
+    assert found < (10 * faded + 2) / 200
 
 
 def test_no_share_below_the_least_is_believed():

@@ -4,16 +4,8 @@ from math import log
 
 import pytest
 
-from pipeline.stitching.evidence import (
-    Detector,
-    Minute,
-    Standing,
-    Weights,
-    threshold_of,
-    weights_of,
-    wilson,
-    window,
-)
+from pipeline.stitching.evidence import Detector, Standing, Weights, threshold_of, weights_of
+from pipeline.stitching.minutes import Minute, wilson, window
 from pipeline.stitching.rules import AlertRules
 
 NUMBERS = AlertRules()

@@ -10,9 +10,9 @@ from pipeline.stitching import erasing
 from pipeline.stitching.change import Message
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.erasing import Circle
-from pipeline.stitching.evidence import Minute, Part
 from pipeline.stitching.ids import customer_of
-from pipeline.stitching.votes import Count, Tally
+from pipeline.stitching.minutes import Minute, Part
+from pipeline.stitching.tallies import Count, Tally
 from pipeline.stitching.watched import Watched, begun
 from pipeline.topology import IDENTIFY, STITCH
 from schemas.controls import Erase

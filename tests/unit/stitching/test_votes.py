@@ -6,16 +6,8 @@ from datetime import timedelta
 import pytest
 
 from pipeline.stitching.change import Change
-from pipeline.stitching.votes import (
-    PROMPT_MAX,
-    Ballot,
-    Shift,
-    Tally,
-    count,
-    due_at,
-    expire,
-    minute_of,
-)
+from pipeline.stitching.tallies import PROMPT_MAX, Tally, count, due_at, expire
+from pipeline.stitching.votes import Ballot, Shift, minute_of
 from schemas.records import Touchpoint, Votes
 from tests.builders import RULES, at, process, touchpoint
 

@@ -8,6 +8,7 @@ import zlib
 from typing import Final
 
 from listeners.errors import Reason, TooLarge, Unreadable
+from listeners.exchange import Delivery
 
 GZIP: Final = b"\x1f\x8b"
 _ZLIB_FIRST: Final = 0x78
@@ -43,6 +44,11 @@ def opened(body: bytes, encoding: str | None, bytes_max: int) -> bytes:
     if not text:
         raise Unreadable(reason=Reason.EMPTY_BODY, message="expected JSON; found an empty body")
     return text
+
+
+def delivered(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
+    """`opened`, for a body of which nothing but its encoding need be known."""
+    return opened(body, delivery.encoding, bytes_max)
 
 
 def too_large(bytes_max: int) -> TooLarge:

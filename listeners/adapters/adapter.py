@@ -1,6 +1,6 @@
 """What every adapter is, and the steps that all dialects share.
 
-An adapter is two functions: `unpack(text, call, limits)` cuts a body into items, and
+An adapter is two functions: `unpack(text, delivery, limits)` cuts a body into items, and
 `adapt(item, context)` makes one item a `Touchpoint`. It translates and never interprets: no
 session, no customer, no mission. What is shared - identifiers, times, ids, signals - stands here,
 so that it is the same whatever a touchpoint was written in.
@@ -17,6 +17,7 @@ import msgspec
 
 from listeners.adapters.bounds import Bounds, out_of_range
 from listeners.errors import ItemRefused, Reason
+from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
@@ -129,7 +130,7 @@ class Context:
 class Adapter(Protocol):
     """One dialect."""
 
-    def unpack(self, text: bytes, call: str | None, limits: Limits) -> Envelope:
+    def unpack(self, text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         """Cut a body into items.
 
         Raises:

@@ -28,8 +28,21 @@ from listeners.adapters.bounds import FAULTS, check_object, elements, members, r
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.native import unreadable
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
+from listeners.exchange import Delivery
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, SegmentCall, fault_in
 from schemas.records import CHANNELS, Channel, Rating, Touchpoint
+
+PATHS: Final[dict[str, str | None]] = {
+    "track": "track", "t": "track",
+    "page": "page", "p": "page",
+    "screen": "screen", "s": "screen",
+    "identify": "identify", "i": "identify",
+    "alias": "alias", "a": "alias",
+    "group": "group", "g": "group",
+    "merge": "merge",
+    "batch": None, "b": None, "import": None,
+}  # fmt: skip
+"""What the SDKs append to `/v1/`, and the type of call it means."""
 
 CALLS: Final = frozenset({"track", "page", "screen", "identify", "alias", "group", "merge"})
 """The types of call."""
@@ -104,12 +117,12 @@ _decode_body: Final = msgspec.json.Decoder(_Body).decode
 _decode_sender: Final = msgspec.json.Decoder(_Sender).decode
 
 
-def unpack(text: bytes, call: str | None, limits: Limits) -> Envelope:
+def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
     """Cut a body into calls.
 
     Args:
         text: JSON bytes: one call, an object with a `batch`, or an array of calls.
-        call: What the path says of the type; None for `/v1/batch` and `/v1/import`.
+        delivery: Its path says the type, but those of `/v1/batch` and `/v1/import`.
         limits: How many there may be, and how long one.
 
     Raises:
@@ -133,7 +146,7 @@ def unpack(text: bytes, call: str | None, limits: Limits) -> Envelope:
                 reason=Reason.ITEM_TOO_LARGE,
                 message=f"expected a call of at most {limits.bounds.item_bytes_max} bytes",
             )
-        return Envelope([text], batch=call is None, key=key, sent_at=sent_at)
+        return Envelope([text], batch=delivery.call is None, key=key, sent_at=sent_at)
     if len(items) > limits.batch_items_max:
         raise TooLarge(
             reason=Reason.BATCH_TOO_LARGE,

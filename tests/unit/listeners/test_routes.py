@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import ClientSession
 
-from listeners.routes import SEGMENT_CALLS
+from listeners.adapters.segment import PATHS as SEGMENT_CALLS
 from tests.unit.listeners.doors import PAGE, SHOP, Door, page_view, track, written
 
 TYPES = {"track", "page", "screen", "identify", "alias", "group", "merge"}
@@ -187,6 +187,7 @@ async def test_a_preflight_of_a_listed_page_is_answered_for_ten_minutes(ask):
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization,x-retry-count"
     assert answer.headers["Access-Control-Max-Age"] == "600"
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
     assert answer.headers["Vary"] == "Origin"
 
 

@@ -68,10 +68,14 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     "native": Dialect(cast(Adapter, native), (Route("/v1/touchpoints"),)),
     "segment": Dialect(
         cast(Adapter, segment),
-        tuple(Route(f"/v1/{path}", call) for path, call in segment.PATHS.items()),
+        (
+            *(Route(f"/v1/{path}", call) for path, call in segment.PATHS.items()),
+            Route("/beacon/v1/batch"),  # RudderStack's, as the page is left
+        ),
         questions=(
             Question("/v1/projects/{key}/settings", questions.segment_settings),
             Question("/projects/{key}/settings", questions.segment_settings),
+            Question("/sourceConfig", questions.rudder_source_config),
         ),
         discards=("/v1/m",),
     ),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -25,6 +26,16 @@ from schemas.records import Channel, Rating, Touchpoint
 RATINGS: Final[Mapping[str, tuple[float, float]]] = {"ces": (1, 7), "nps": (0, 10), "csat": (1, 5)}
 """The range of each scale."""
 
+CAMPAIGN_LENGTH_MAX: Final = 256
+"""Characters of each part of a campaign; the address it stands in is kept whole."""
+
+_UTM: Final = {
+    "utm_campaign": "name",
+    "utm_source": "source",
+    "utm_medium": "medium",
+    "utm_term": "term",
+    "utm_content": "content",
+}
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME_MAX: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -315,6 +326,47 @@ def check_rating(rating: Rating, where: str) -> Rating:
             found="a number outside",
         )
     return rating
+
+
+def path_of(url: object) -> str | None:
+    """The path of an address; a query may hold anything, so it stays behind."""
+    if not isinstance(url, str):
+        return None
+    return _path(url)
+
+
+@lru_cache(maxsize=4096)
+def _path(url: str) -> str | None:
+    try:
+        return urlsplit(url).path or None
+    except ValueError:
+        return None
+
+
+def campaign_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """The campaign that `utm_` names tell, by the names that Segment gave them."""
+    return {
+        name: value[:CAMPAIGN_LENGTH_MAX]
+        for utm, name in _UTM.items()
+        if isinstance(value := told.get(utm), str) and value
+    }
+
+
+def intent_of(value: object, limits: Limits) -> str | None:
+    """An intent, where the property of that name can be one; otherwise it is a property only."""
+    if isinstance(value, str) and value.isprintable() and 0 < len(value) <= limits.id_length_max:
+        return value
+    return None
+
+
+def rating_of(value: object) -> Rating | None:
+    """A rating, where the property of that name is one; otherwise it is a property only."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return check_rating(msgspec.convert(value, Rating), "$.properties.rating")
+    except (msgspec.ValidationError, ItemRefused):
+        return None
 
 
 def raw_of(properties: Mapping[str, Any]) -> msgspec.Raw:

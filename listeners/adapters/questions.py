@@ -21,3 +21,23 @@ def segment_settings(key: str, scheme: str, host: str) -> dict[str, Any]:
         "legacyVideoPluginsEnabled": False,
         "remotePlugins": [],
     }
+
+
+def rudder_source_config(key: str, scheme: str, host: str) -> dict[str, Any]:
+    """What RudderStack's browser and mobile SDKs ask before they send."""
+    none_of_its_own = {"errors": {"enabled": False}, "metrics": {"enabled": False}}
+    return {
+        "source": {
+            "id": key,
+            "name": "touchpoints",
+            "writeKey": key,
+            "enabled": True,
+            "workspaceId": "touchpoints",
+            "config": {"statsCollection": none_of_its_own},
+            "destinations": [],
+            "connections": [],
+            "dataplanes": {},
+        },
+        "updatedAt": "2026-01-01T00:00:00.000Z",
+        "consentManagementMetadata": {"providers": []},
+    }

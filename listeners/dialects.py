@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from listeners import bodies
-from listeners.adapters import native, questions, segment
+from listeners.adapters import native, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
@@ -20,12 +20,14 @@ class Route(NamedTuple):
         call: What the path says of the items' type.
         methods: Those of HTTP that it is asked by.
         statuses: Where an SDK needs another status than the usual one for what is refused.
+        answer: What the emitter is told where the receipt is a success.
     """
 
     path: str
     call: str | None = None
     methods: tuple[str, ...] = ("POST",)
     statuses: Mapping[int, int] = {}
+    answer: Callable[[Receipt], Answer] = receipted
 
 
 class Question(NamedTuple):
@@ -40,7 +42,7 @@ class Question(NamedTuple):
 
     path: str
     answer: Callable[[str, str, str], Mapping[str, Any]]
-    methods: tuple[str, ...] = ("GET",)
+    methods: tuple[str, ...] = ("GET", "HEAD")
     keyed: bool = True
 
 
@@ -53,7 +55,6 @@ class Dialect(NamedTuple):
         questions: What its SDKs ask.
         discards: Paths whose bodies are taken, counted and not kept.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
-        answer: What the emitter is told of a receipt that is a success.
     """
 
     adapter: Adapter
@@ -61,7 +62,6 @@ class Dialect(NamedTuple):
     questions: tuple[Question, ...] = ()
     discards: tuple[str, ...] = ()
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
-    answer: Callable[[Receipt], Answer] = receipted
 
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -78,6 +78,15 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
             Question("/sourceConfig", questions.rudder_source_config),
         ),
         discards=("/v1/m",),
+    ),
+    "snowplow": Dialect(
+        cast(Adapter, snowplow),
+        (
+            # Trackers send again whatever was answered but by a few statuses; 413 is not of them.
+            Route("/com.snowplowanalytics.snowplow/tp2", statuses={413: 400}),
+            Route("/i", methods=("GET",), statuses={413: 400}, answer=snowplow.pixel),
+        ),
+        opened=snowplow.opened,
     ),
 }
 """Every dialect by its name."""

@@ -203,6 +203,7 @@ class Listener:
             new_id=self._new_id,
             limits=self._limits,
             call=delivery.call,
+            key=envelope.key,
             shift=None
             if envelope.sent_at is None
             else self._shift(source.name, delivery, envelope, now, envelope.sent_at),

@@ -65,6 +65,7 @@ PREFLIGHT_SECONDS: Final = "600"
 
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9\-_, ]{1,1024}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?")
+_ASKED: Final = ("GET", "HEAD")
 _JSON: Final = "application/json"
 _FAILED: Final[dict[int, tuple[str, str]]] = {
     404: ("not_found", "expected one of the paths of /openapi.json; found another"),
@@ -86,9 +87,9 @@ def application(
         middlewares=[http.errors], client_max_size=settings.body_bytes_max, logger=_log
     )
     routes: list[tuple[tuple[str, ...], str, Handler]] = [
-        (("GET",), "/healthz", http.healthz),
-        (("GET",), "/readyz", http.readyz),
-        (("GET",), "/openapi.json", http.openapi),
+        (_ASKED, "/healthz", http.healthz),
+        (_ASKED, "/readyz", http.readyz),
+        (_ASKED, "/openapi.json", http.openapi),
     ]
     for name, dialect in DIALECTS.items():
         routes += [(one.methods, one.path, http.receiver(name, one)) for one in dialect.routes]
@@ -100,8 +101,6 @@ def application(
             for method in methods:
                 resource.add_route(method, handler)
             resource.add_route("OPTIONS", http.preflight)
-            if "GET" in methods:
-                resource.add_route("HEAD", handler)
     return app
 
 
@@ -141,7 +140,6 @@ class _Http:
 
     def receiver(self, name: str, route: Route) -> Handler:
         """The handler of one route that takes touchpoints."""
-        answered = DIALECTS[name].answer
 
         async def receive(request: web.Request) -> web.Response:
             headers = request.headers
@@ -165,7 +163,7 @@ class _Http:
                 return self._refusal(request, error, close=close, statuses=route.statuses)
             if receipt.refused:
                 return self._answer(request, 400, receipt.body())
-            return self._said(request, answered(receipt))
+            return self._said(request, route.answer(receipt))
 
         return receive
 

@@ -99,6 +99,7 @@ class Context:
         limits: See `Limits`.
         call: What the path says of the item's type, where the dialect has one.
         shift: What to add to the emitter's times, its clock being wrong.
+        key: The write key that the body named, where it did.
         keeps_hashes: Whether a personal value that is a hash already stays as it is: what a
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
@@ -107,8 +108,8 @@ class Context:
     """
 
     __slots__ = (
-        "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits", "new_id", "nobody",
-        "received_at", "shift", "source", "untimed",
+        "call", "channel", "clamped", "hash_key", "keeps_hashes", "key", "limits", "new_id",
+        "nobody", "received_at", "shift", "source", "untimed",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +123,7 @@ class Context:
         channel: Channel | None = None,
         call: str | None = None,
         shift: timedelta | None = None,
+        key: str | None = None,
         keeps_hashes: bool = False,
     ) -> None:
         self.source = source
@@ -132,6 +134,7 @@ class Context:
         self.channel = channel
         self.call = call
         self.shift = shift
+        self.key = key
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
         self.untimed = 0

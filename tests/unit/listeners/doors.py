@@ -55,6 +55,11 @@ class Door:
     async def segment(self, written_call: dict[str, Any], **delivery: Any) -> Receipt:
         return await self.listener.receive(written(written_call), Delivery("segment", **delivery))
 
+    async def snowplow(self, *events: dict[str, Any], **delivery: Any) -> Receipt:
+        """Events as a tracker posts them."""
+        body = {"schema": "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4"}
+        return await self.raw(written(body | {"data": list(events)}), "snowplow", **delivery)
+
     async def raw(self, body: bytes, dialect: str = "native", **delivery: Any) -> Receipt:
         return await self.listener.receive(body, Delivery(dialect, **delivery))
 

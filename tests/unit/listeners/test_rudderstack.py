@@ -84,9 +84,12 @@ async def test_gzip_that_calls_itself_a_form_is_read():
     body = gzip.compress(written({"batch": [event()]}))
     labels = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": basic}
 
-    async with door.served() as url, ClientSession() as client:
-        async with client.post(url + "/v1/batch", data=body, headers=labels) as answer:
-            assert (answer.status, (await answer.json())["accepted"]) == (200, 1)
+    async with (
+        door.served() as url,
+        ClientSession() as client,
+        client.post(url + "/v1/batch", data=body, headers=labels) as answer,
+    ):
+        assert (answer.status, (await answer.json())["accepted"]) == (200, 1)
 
 
 async def test_a_page_that_is_left_sends_by_beacon_with_its_key_in_the_query():
@@ -124,9 +127,12 @@ async def test_a_preflight_may_ask_for_the_headers_of_a_retry():
     asked = "anonymousid,authorization,content-type,rsa-retry-attempt,rsa-retry-reason,sentat"
     headers = {"Origin": PAGE, "Access-Control-Request-Headers": asked}
 
-    async with door.served() as url, ClientSession() as client:
-        async with client.options(url + "/v1/track", headers=headers) as answer:
-            assert answer.headers["Access-Control-Allow-Headers"] == asked
+    async with (
+        door.served() as url,
+        ClientSession() as client,
+        client.options(url + "/v1/track", headers=headers) as answer,
+    ):
+        assert answer.headers["Access-Control-Allow-Headers"] == asked
 
 
 async def test_a_key_may_stand_in_the_header_alone():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from listeners import bodies
-from listeners.adapters import native, questions, segment, snowplow
+from listeners.adapters import cloudevents, native, posthog, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
@@ -87,6 +87,30 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
             Route("/i", methods=("GET",), statuses={413: 400}, answer=snowplow.pixel),
         ),
         opened=snowplow.opened,
+    ),
+    "posthog": Dialect(
+        cast(Adapter, posthog),
+        (
+            Route("/batch"),
+            # posthog-js drops what is answered by 429, and sends again what is answered by 503.
+            *(
+                Route(path, methods=("POST", "GET"), statuses={429: 503})
+                for path in ("/e", "/i/v0/e", "/capture", "/track", "/engage")
+            ),
+            Route("/i/v1/analytics/events", answer=posthog.results),
+        ),
+        questions=(
+            Question("/array/{key}/config", questions.posthog_config),
+            *(
+                Question(path, questions.posthog_flags, ("POST", "GET", "HEAD"), keyed=False)
+                for path in ("/flags", "/decide")
+            ),
+        ),
+        discards=("/s",),
+        opened=posthog.opened,
+    ),
+    "cloudevents": Dialect(
+        cast(Adapter, cloudevents), (Route("/v1/events"),), opened=cloudevents.opened
     ),
 }
 """Every dialect by its name."""

@@ -32,10 +32,12 @@ _AS_ACCEPTED: Final = b',"status":"accepted"}'
 
 
 class _Named(msgspec.Struct):
-    """The id that a refused item claims, to find it again by."""
+    """The id that a refused item claims, by its name in each dialect, to find it again by."""
 
     id: Any = None
     messageId: Any = None
+    eid: Any = None
+    uuid: Any = None
 
 
 _decode_named: Final = msgspec.json.Decoder(_Named).decode
@@ -203,7 +205,8 @@ class Listener:
             new_id=self._new_id,
             limits=self._limits,
             call=delivery.call,
-            key=envelope.key,
+            shared=envelope.shared,
+            anonymous_ids=source.anonymous,
             shift=None
             if envelope.sent_at is None
             else self._shift(source.name, delivery, envelope, now, envelope.sent_at),
@@ -279,7 +282,7 @@ def _rejection_of(fault: ItemRefused, item: bytes) -> bytes:
     """The receipt of a refused item, with the id it claims where that can be read."""
     try:
         named = _decode_named(item)
-        claimed = named.id if named.id is not None else named.messageId
+        claimed = named.id or named.messageId or named.eid or named.uuid
     except (msgspec.MsgspecError, RecursionError, ValueError):
         claimed = None
     sane = isinstance(claimed, str) and len(claimed) <= 256 and claimed.isprintable()

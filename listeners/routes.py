@@ -64,6 +64,7 @@ PREFLIGHT_SECONDS: Final = "600"
 """How long a browser need not ask again. With 0 the last event of a page is lost."""
 
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9\-_, ]{1,1024}")
+_SENDER: Final = re.compile(r"[A-Za-z0-9.\-:/]{1,253}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?")
 _ASKED: Final = ("GET", "HEAD")
 _JSON: Final = "application/json"
@@ -134,6 +135,7 @@ class _Http:
         self._allows = listener.credentials.allows
         self._public_url = settings.public_url
         self._bytes_max = settings.body_bytes_max
+        self._request_rate = settings.request_rate_max
         self._deadline = settings.body_deadline.total_seconds()
         self._rate_min = settings.body_rate_min
         self._openapi = msgspec.json.encode(document())
@@ -216,6 +218,8 @@ class _Http:
 
     async def preflight(self, request: web.Request) -> web.Response:
         """A browser's question before it sends. A page that is not on the list learns nothing."""
+        if asking := request.headers.get("WebHook-Request-Origin"):
+            return self._webhook(asking)
         headers = self._cors(request)
         if "Access-Control-Allow-Origin" in headers:
             headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
@@ -224,6 +228,22 @@ class _Http:
             if _HEADER_NAMES.fullmatch(asked):
                 headers["Access-Control-Allow-Headers"] = asked
         return web.Response(status=204, headers=headers)
+
+    def _webhook(self, asking: str) -> web.Response:
+        """A sender's question whether we want its events; its key is looked at when it sends.
+
+        Source: CloudEvents 1.0.2, HTTP web hooks, "abuse protection".
+        """
+        if not _SENDER.fullmatch(asking):
+            return web.Response(status=400)
+        rate = str(math.ceil(self._request_rate * 60)) if self._request_rate else "*"
+        return web.Response(
+            headers={
+                "Allow": "POST",
+                "WebHook-Allowed-Origin": asking,
+                "WebHook-Allowed-Rate": rate,
+            }
+        )
 
     @property
     def errors(self) -> Middleware:

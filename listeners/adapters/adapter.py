@@ -62,12 +62,14 @@ class Envelope(NamedTuple):
         batch: Whether it was written as a batch, were it of one.
         key: The write key it carries, if any.
         sent_at: When it left, by the emitter's clock.
+        shared: What it says of all its items, for the adapter that unpacked it.
     """
 
     items: Sequence[bytes]
     batch: bool
     key: str | None = None
     sent_at: datetime | None = None
+    shared: str | None = None
 
 
 class Limits(NamedTuple):
@@ -99,7 +101,8 @@ class Context:
         limits: See `Limits`.
         call: What the path says of the item's type, where the dialect has one.
         shift: What to add to the emitter's times, its clock being wrong.
-        key: The write key that the body named, where it did.
+        shared: See `Envelope`.
+        anonymous_ids: Which of a source's ids name a device and no person, where its settings say.
         keeps_hashes: Whether a personal value that is a hash already stays as it is: what a
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
@@ -108,8 +111,8 @@ class Context:
     """
 
     __slots__ = (
-        "call", "channel", "clamped", "hash_key", "keeps_hashes", "key", "limits", "new_id",
-        "nobody", "received_at", "shift", "source", "untimed",
+        "anonymous_ids", "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits",
+        "new_id", "nobody", "received_at", "shared", "shift", "source", "untimed",
     )  # fmt: skip
 
     def __init__(
@@ -123,7 +126,8 @@ class Context:
         channel: Channel | None = None,
         call: str | None = None,
         shift: timedelta | None = None,
-        key: str | None = None,
+        shared: str | None = None,
+        anonymous_ids: re.Pattern[str] | None = None,
         keeps_hashes: bool = False,
     ) -> None:
         self.source = source
@@ -134,7 +138,8 @@ class Context:
         self.channel = channel
         self.call = call
         self.shift = shift
-        self.key = key
+        self.shared = shared
+        self.anonymous_ids = anonymous_ids
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
         self.untimed = 0

@@ -41,3 +41,36 @@ def rudder_source_config(key: str, scheme: str, host: str) -> dict[str, Any]:
         "updatedAt": "2026-01-01T00:00:00.000Z",
         "consentManagementMetadata": {"providers": []},
     }
+
+
+def posthog_config(key: str, scheme: str, host: str) -> dict[str, Any]:
+    """What PostHog's browser SDK asks as it starts: where to send, and what is switched on."""
+    return {
+        "token": key,
+        "supportedCompression": ["gzip", "gzip-js"],
+        "hasFeatureFlags": False,
+        "analytics": {"endpoint": "/i/v0/e/"},
+        "autocapture_opt_out": False,
+        "capturePerformance": False,
+        "captureDeadClicks": False,
+        "autocaptureExceptions": False,
+        "sessionRecording": False,
+        "heatmaps": False,
+        "surveys": False,
+        "siteApps": [],
+        "defaultIdentifiedOnly": True,
+        "elementsChainAsString": True,
+    }
+
+
+def posthog_flags(key: str, scheme: str, host: str) -> dict[str, Any]:
+    """What PostHog's SDKs wait for before they go on: no flags, and nothing went wrong."""
+    return {
+        "flags": {},
+        "featureFlags": {},
+        "featureFlagPayloads": {},
+        "errorsWhileComputingFlags": False,
+        "requestId": "touchpoints",
+        "sessionRecording": False,
+        "supportedCompression": ["gzip", "gzip-js"],
+    }

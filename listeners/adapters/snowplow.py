@@ -31,7 +31,7 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter
+from listeners.adapters.envelopes import cutter, key_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.selfdescribing import contexts_of, described, first_of, schema_name
 from listeners.errors import ItemRefused, Reason, Unreadable
@@ -129,8 +129,8 @@ def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
             sender = _decode_sender(item)
         except FAULTS:
             continue
-        key = sender.aid if isinstance(sender.aid, str) and not delivery.key else None
-        return Envelope(items, batch=listed, key=key or None, sent_at=_sent_at(sender.stm))
+        app = None if delivery.key else key_in(sender.aid)
+        return Envelope(items, batch=listed, key=app, sent_at=_sent_at(sender.stm), shared=app)
     return Envelope(items, batch=listed)
 
 
@@ -161,7 +161,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     """
     limits = context.limits
     written = read(item, _decode, limits.bounds, EXACT, _explain)
-    if context.key is not None and written.get("aid") != context.key:
+    if context.shared is not None and written.get("aid") != context.shared:
         raise ItemRefused(
             reason=Reason.KEY_MISMATCH,
             where="$.aid",

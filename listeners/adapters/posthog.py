@@ -139,8 +139,17 @@ def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         batch=listed,
         key=key,
         sent_at=moment_in(headers.get("PostHog-Request-Timestamp") or rest.get("sent_at")),
-        shared=headers.get("PostHog-Sdk-Info", "").partition("/")[0] or None,
+        shared=_library(headers),
     )
+
+
+def _library(headers: Mapping[str, str]) -> str | None:
+    """What wrote the events, for those that do not say."""
+    for name in ("PostHog-Sdk-Info", "User-Agent"):
+        library = headers.get(name, "").partition("/")[0]
+        if library.startswith("posthog-"):
+            return library
+    return None
 
 
 def _key_of(item: bytes) -> str | None:

@@ -30,7 +30,7 @@ PAGE = "https://shop.example.com"
 class Door:
     """A listener, its clock and what came out of it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, listener: type[Listener] = Listener, **settings: Any) -> None:
         if "sources" in settings:
             settings.setdefault("identifier_hash_key", "a key of some length")
         self.settings = ListenerSettings(**settings)
@@ -39,7 +39,7 @@ class Door:
         self.telemetry = Telemetry(self.registry)
         self.now = NOON
         ids = count(1)
-        self.listener = Listener(
+        self.listener = listener(
             self.settings,
             self.publisher,
             self.telemetry,

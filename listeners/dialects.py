@@ -20,14 +20,14 @@ class Route(NamedTuple):
         call: What the path says of the items' type.
         methods: Those of HTTP that it is asked by.
         statuses: Where an SDK needs another status than the usual one for what is refused.
-        answer: What the emitter is told where the receipt is a success.
+        answer: What the emitter is told where it is not what its dialect's routes say.
     """
 
     path: str
     call: str | None = None
     methods: tuple[str, ...] = ("POST",)
     statuses: Mapping[int, int] = {}
-    answer: Callable[[Receipt], Answer] = receipted
+    answer: Callable[[Receipt], Answer] | None = None
 
 
 class Question(NamedTuple):
@@ -55,6 +55,7 @@ class Dialect(NamedTuple):
         questions: What its SDKs ask.
         discards: Paths whose bodies are taken, counted and not kept.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
+        answer: What the emitter is told of a receipt that is a success.
     """
 
     adapter: Adapter
@@ -62,6 +63,7 @@ class Dialect(NamedTuple):
     questions: tuple[Question, ...] = ()
     discards: tuple[str, ...] = ()
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
+    answer: Callable[[Receipt], Answer] = receipted
 
 
 DIALECTS: Final[Mapping[str, Dialect]] = {

@@ -206,7 +206,7 @@ class Listener:
             limits=self._limits,
             call=delivery.call,
             shared=envelope.shared,
-            anonymous_ids=source.anonymous,
+            asked=source,
             shift=None
             if envelope.sent_at is None
             else self._shift(source.name, delivery, envelope, now, envelope.sent_at),

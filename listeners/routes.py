@@ -142,6 +142,7 @@ class _Http:
 
     def receiver(self, name: str, route: Route) -> Handler:
         """The handler of one route that takes touchpoints."""
+        answered = route.answer or DIALECTS[name].answer
 
         async def receive(request: web.Request) -> web.Response:
             headers = request.headers
@@ -165,7 +166,7 @@ class _Http:
                 return self._refusal(request, error, close=close, statuses=route.statuses)
             if receipt.refused:
                 return self._answer(request, 400, receipt.body())
-            return self._said(request, route.answer(receipt))
+            return self._said(request, answered(receipt))
 
         return receive
 

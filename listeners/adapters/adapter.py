@@ -19,7 +19,7 @@ import msgspec
 from listeners.adapters.bounds import Bounds, out_of_range
 from listeners.errors import ItemRefused, Reason
 from listeners.exchange import Delivery
-from listeners.settings import ListenerSettings
+from listeners.settings import ListenerSettings, SourceSettings
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
 
@@ -102,7 +102,7 @@ class Context:
         call: What the path says of the item's type, where the dialect has one.
         shift: What to add to the emitter's times, its clock being wrong.
         shared: See `Envelope`.
-        anonymous_ids: Which of a source's ids name a device and no person, where its settings say.
+        asked: What the source's settings say of it; None in a replay.
         keeps_hashes: Whether a personal value that is a hash already stays as it is: what a
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
@@ -111,7 +111,7 @@ class Context:
     """
 
     __slots__ = (
-        "anonymous_ids", "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits",
+        "asked", "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits",
         "new_id", "nobody", "received_at", "shared", "shift", "source", "untimed",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ class Context:
         call: str | None = None,
         shift: timedelta | None = None,
         shared: str | None = None,
-        anonymous_ids: re.Pattern[str] | None = None,
+        asked: SourceSettings | None = None,
         keeps_hashes: bool = False,
     ) -> None:
         self.source = source
@@ -139,7 +139,7 @@ class Context:
         self.call = call
         self.shift = shift
         self.shared = shared
-        self.anonymous_ids = anonymous_ids
+        self.asked = asked
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
         self.untimed = 0

@@ -96,7 +96,7 @@ def _is_server_person(
     told = options.get("process_person_profile") if isinstance(options, dict) else None
     if told is False or given.get("$process_person_profile") is False:
         return False
-    known = context.anonymous_ids
+    known = None if context.asked is None else context.asked.anonymous
     return known is None or known.fullmatch(str(distinct)) is None
 
 

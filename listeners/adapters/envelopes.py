@@ -10,6 +10,7 @@ from listeners.adapters.adapter import Limits, time_of
 from listeners.adapters.bounds import FAULTS, elements, members, said
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 
+_decode_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 
 
@@ -90,7 +91,10 @@ def _within(cut: Cut, limits: Limits) -> Cut:
 
 
 def _elements(text: bytes) -> list[bytes]:
-    found = elements(text)
+    try:
+        return [bytes(item) for item in _decode_list(text)]
+    except FAULTS:  # One item may be to blame; then the others are still good.
+        found = elements(text)
     if found is None:
         raise Unreadable(
             reason=Reason.NOT_JSON, message="expected an array of items; found something else"

@@ -62,7 +62,8 @@ EXACT: Final = frozenset({"event", "uuid", "distinct_id", "timestamp", "session_
 _MAPPED: Final = frozenset(
     {"event", "uuid", "distinct_id", "timestamp", "properties", "session_id", "token", "api_key"}
 )
-_DROPPED: Final = ("$sdk_debug_", "token", "$ip")
+_DROPPED: Final = ("token", "$ip")
+_DEBUG: Final = "$sdk_debug_"
 _FORM: Final = b"data="
 _RESULTS: Final = {"accepted": "ok", "rejected": "drop"}
 
@@ -243,8 +244,8 @@ def _claimed(
     value = written.get("timestamp")
     if isinstance(value, str) and value:
         try:
-            return time_of(msgspec.convert(value, datetime), "$.timestamp")
-        except msgspec.ValidationError as error:
+            return time_of(datetime.fromisoformat(value), "$.timestamp")
+        except ValueError as error:
             raise _time_invalid(value) from error
     if isinstance(value, int | float) and not isinstance(value, bool):
         return time_of(value, "$.timestamp")
@@ -279,7 +280,11 @@ def _properties(
         rest["$lib"] = lib
     if campaign := campaign_of(given):
         rest["campaign"] = campaign
-    kept = {key: value for key, value in given.items() if not key.startswith(_DROPPED)}
+    kept = dict(given)
+    for key in _DROPPED:
+        kept.pop(key, None)
+    if _DEBUG in " ".join(kept):
+        kept = {key: value for key, value in kept.items() if not key.startswith(_DEBUG)}
     for traits in TRAITS:
         for told in (rest, kept):
             if isinstance(told.get(traits), dict):

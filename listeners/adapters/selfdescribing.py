@@ -6,9 +6,9 @@ It comes as a string in a field, plain or in base64url, padded or not, and wrapp
 what says that it is an event, or a list of contexts.
 """
 
-import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from listeners.adapters.bounds import FAULTS, ordinary, walked
 from listeners.errors import ItemRefused, Reason
 from schemas.inbound import kind_of
 
+_PLAIN: Final = bytes.maketrans(b"-_", b"+/")
 _decode_any: Final = msgspec.json.Decoder().decode
 
 
@@ -77,6 +78,7 @@ def first_of(contexts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+@lru_cache(maxsize=1024)
 def schema_name(schema: str) -> str:
     """`screen_view` of `iglu:com.snowplowanalytics.mobile/screen_view/jsonschema/1-0-0`."""
     parts = schema.removeprefix("iglu:").split("/")
@@ -91,7 +93,8 @@ def _embedded(
         where = f"$.{encoded}"
         try:
             raw = str(text).rstrip("=")
-            found = base64.b64decode(raw + "=" * (-len(raw) % 4), b"-_", validate=True)
+            raw += "=" * (-len(raw) % 4)
+            found = binascii.a2b_base64(raw.encode().translate(_PLAIN), strict_mode=True)
         except (binascii.Error, ValueError) as error:
             raise _invalid(where=where, expected="JSON in base64url", found=text) from error
     elif text := written.get(plain):

@@ -247,8 +247,9 @@ def _people(
 
 
 def _known(value: object) -> str | int | None:
-    value = _scalar(value)
-    return None if value in ("", NOBODY) else value
+    if value.__class__ is str:
+        return None if value in ("", NOBODY) else value
+    return _scalar(value)
 
 
 def _claimed(written: Mapping[str, Any]) -> datetime | None:
@@ -324,11 +325,12 @@ def _properties(
     contexts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The event's own data at the top, all that the protocol says beside it, contexts by name."""
-    rest: dict[str, Any] = {
-        key: value
-        for key, value in written.items()
-        if key not in _MAPPED and value is not None and value != ""
-    }
+    rest: dict[str, Any] = dict(written)
+    for key in _MAPPED:
+        rest.pop(key, None)
+    told = rest.values()
+    if None in told or "" in told:
+        rest = {key: value for key, value in rest.items() if value is not None and value != ""}
     rest["type"] = written.get("e")
     if schema is not None:
         rest["schema"] = schema
@@ -337,7 +339,7 @@ def _properties(
     url = written.get("url")
     if isinstance(url, str) and "utm_" in url and (campaign := _campaign(url)):
         rest["campaign"] = campaign
-    return {**rest, **given}
+    return {**rest, **given} if given else rest
 
 
 def _campaign(url: str) -> dict[str, str]:

@@ -7,9 +7,13 @@ as a form. Inflating stops at the cap, so a bomb costs no more than the largest 
 import zlib
 from typing import Final
 
+import cramjam
+
 from listeners.errors import Reason, TooLarge, Unreadable
+from listeners.exchange import Delivery
 
 GZIP: Final = b"\x1f\x8b"
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZLIB_FIRST: Final = 0x78
 _WHITE: Final = b" \t\r\n"
 _AUTOMATIC: Final = 47  # zlib's 15 + 32: gzip or zlib, as the header says.
@@ -37,12 +41,19 @@ def opened(body: bytes, encoding: str | None, bytes_max: int) -> bytes:
                 reason=Reason.ENCODING_UNKNOWN,
                 message="expected a body compressed once; found it compressed twice",
             )
+    elif body[:4] == ZSTD:
+        body = _unzstd(body, bytes_max)
     elif encoding and body[:1] not in (b"{", b"["):
         body = _by_label(body, encoding.strip().lower(), bytes_max)
     text = body.strip(_WHITE)
     if not text:
         raise Unreadable(reason=Reason.EMPTY_BODY, message="expected JSON; found an empty body")
     return text
+
+
+def delivered(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
+    """`opened`, for a body of which nothing but its encoding need be known."""
+    return opened(body, delivery.encoding, bytes_max)
 
 
 def too_large(bytes_max: int) -> TooLarge:
@@ -65,8 +76,24 @@ def _by_label(body: bytes, encoding: str, bytes_max: int) -> bytes:
         return body
     raise Unreadable(
         reason=Reason.ENCODING_UNKNOWN,
-        message="expected a Content-Encoding of gzip or deflate, or none",
+        message="expected a Content-Encoding of gzip, deflate or zstd, or none",
     )
+
+
+def _unzstd(body: bytes, bytes_max: int) -> bytes:
+    text = bytearray(bytes_max + 1)
+    try:
+        size = cramjam.zstd.decompress_into(body, text)
+    except cramjam.DecompressionError as error:
+        if "whole buffer" in str(error):
+            raise too_large(bytes_max) from error
+        raise Unreadable(
+            reason=Reason.NOT_INFLATABLE,
+            message="expected a whole zstd stream; found one that does not inflate",
+        ) from error
+    if size > bytes_max:
+        raise too_large(bytes_max)
+    return bytes(text[:size])
 
 
 def _inflated(body: bytes, window: int, bytes_max: int) -> bytes:

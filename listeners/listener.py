@@ -6,18 +6,18 @@ left to the pipeline.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final
 
 import msgspec
 
-from listeners import bodies
-from listeners.adapters import native, segment
 from listeners.adapters.adapter import Adapter, Context, Envelope, Limits
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
+from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Reason, Refused, Unauthorised, Unavailable, Unreadable
+from listeners.exchange import Delivery, Receipt
 from listeners.publishers.publisher import KnowsReadiness, Outgoing, Publisher
 from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
@@ -27,76 +27,17 @@ from schemas.identifiers import primary
 from schemas.records import CONTENT_BYTES_MAX, Channel, DeadLetter
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
 
-ADAPTERS: Final[Mapping[str, Adapter]] = {
-    "native": cast(Adapter, native),
-    "segment": cast(Adapter, segment),
-}
-"""Every dialect by its name: each is a module with the functions of `Adapter`."""
-
 _ACCEPTED: Final = b'{"id":'
 _AS_ACCEPTED: Final = b',"status":"accepted"}'
 
 
-class Delivery(NamedTuple):
-    """What is known of a body beside its bytes.
-
-    Attributes:
-        dialect: A key of `ADAPTERS`.
-        call: What the path says of the items' type, where the dialect has one.
-        key: The write key, where the headers or the query have one.
-        origin: The page it comes from, where a browser says so.
-        encoding: The `Content-Encoding`; a hint.
-        peer: The address it came from; tells one server's clock from another's.
-    """
-
-    dialect: str = "native"
-    call: str | None = None
-    key: str | None = None
-    origin: str | None = None
-    encoding: str | None = None
-    peer: str = ""
-
-
-class Receipt(NamedTuple):
-    """What the emitter learns.
-
-    Attributes:
-        accepted: How many items are durable.
-        rejected: How many were refused; each is a dead letter.
-        items: One JSON object each, in the order of the body.
-        batch: Whether the body was a batch; the fate of a lone item is that of its request.
-        fault: The first refusal.
-    """
-
-    accepted: int
-    rejected: int
-    items: Sequence[bytes]
-    batch: bool
-    fault: ItemRefused | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the request was one item, and that was refused."""
-        return not self.batch and self.fault is not None
-
-    def body(self) -> bytes:
-        """The receipt as JSON, as the emitter reads it."""
-        if self.fault is not None and not self.batch:
-            head = b'{"success":false,"status":0,"code":%b,"message":%b,' % (
-                encode(self.fault.reason),
-                encode(str(self.fault)),
-            )
-        else:
-            head = b'{"success":true,"status":1,'
-        counts = b'"accepted":%d,"rejected":%d,' % (self.accepted, self.rejected)
-        return b'%b%b"receipts":[%b]}' % (head, counts, b",".join(self.items))
-
-
 class _Named(msgspec.Struct):
-    """The id that a refused item claims, to find it again by."""
+    """The id that a refused item claims, by its name in each dialect, to find it again by."""
 
     id: Any = None
     messageId: Any = None
+    eid: Any = None
+    uuid: Any = None
 
 
 _decode_named: Final = msgspec.json.Decoder(_Named).decode
@@ -161,9 +102,10 @@ class Listener:
         try:
             if delivery.key:
                 source = self._source(delivery.key, delivery, received_at)
-            text = bodies.opened(body, delivery.encoding, self._body_bytes_max)
-            adapter = ADAPTERS[delivery.dialect]
-            envelope = adapter.unpack(text, delivery.call, self._limits)
+            dialect = DIALECTS[delivery.dialect]
+            adapter = dialect.adapter
+            text = dialect.opened(body, delivery, self._body_bytes_max)
+            envelope = adapter.unpack(text, delivery, self._limits)
             if source is None:
                 source = self._source(envelope.key, delivery, received_at)
             elif envelope.key and envelope.key != delivery.key:
@@ -263,6 +205,8 @@ class Listener:
             new_id=self._new_id,
             limits=self._limits,
             call=delivery.call,
+            shared=envelope.shared,
+            asked=source,
             shift=None
             if envelope.sent_at is None
             else self._shift(source.name, delivery, envelope, now, envelope.sent_at),
@@ -279,7 +223,7 @@ class Listener:
         """What to add to the times of a body whose clock is wrong."""
         if abs(now - sent_at) <= self._skew_min and not self._clocks:
             return None  # Nearly always, so no item is looked at for it.
-        sender = ADAPTERS[delivery.dialect].device_of(envelope.items) or delivery.peer
+        sender = DIALECTS[delivery.dialect].adapter.device_of(envelope.items) or delivery.peer
         shift = self._clocks.shift(source, sender, sent_at, now)
         if shift is not None:
             self._telemetry.time_adjusted("skew_min", source, len(envelope.items))
@@ -338,7 +282,7 @@ def _rejection_of(fault: ItemRefused, item: bytes) -> bytes:
     """The receipt of a refused item, with the id it claims where that can be read."""
     try:
         named = _decode_named(item)
-        claimed = named.id if named.id is not None else named.messageId
+        claimed = named.id or named.messageId or named.eid or named.uuid
     except (msgspec.MsgspecError, RecursionError, ValueError):
         claimed = None
     sane = isinstance(claimed, str) and len(claimed) <= 256 and claimed.isprintable()

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from aiohttp.typedefs import Middleware
 
 from listeners.bodies import too_large
 from listeners.credentials import key_of
+from listeners.dialects import DIALECTS, Question, Route
 from listeners.errors import (
     ListenerError,
     Reason,
@@ -29,7 +30,8 @@ from listeners.errors import (
     Unavailable,
     Unreadable,
 )
-from listeners.listener import Delivery, Listener
+from listeners.exchange import Answer, Delivery
+from listeners.listener import Listener
 from listeners.settings import ListenerSettings
 from listeners.telemetry import Telemetry
 from schemas.openapi import document
@@ -46,17 +48,7 @@ STATUS: Final[dict[type[ListenerError], int]] = {
 }
 """The only place where errors become status codes."""
 
-SEGMENT_CALLS: Final[dict[str, str | None]] = {
-    "track": "track", "t": "track",
-    "page": "page", "p": "page",
-    "screen": "screen", "s": "screen",
-    "identify": "identify", "i": "identify",
-    "alias": "alias", "a": "alias",
-    "group": "group", "g": "group",
-    "merge": "merge",
-    "batch": None, "b": None, "import": None,
-}  # fmt: skip
-"""What the SDKs append to `/v1/`, and the type of call it means."""
+NO_STATUSES: Final[Mapping[int, int]] = {}
 
 BODY_GRACE: Final = 5.0
 """Seconds before a body's rate is looked at: a phone may need them to find its network."""
@@ -72,7 +64,9 @@ PREFLIGHT_SECONDS: Final = "600"
 """How long a browser need not ask again. With 0 the last event of a page is lost."""
 
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9\-_, ]{1,1024}")
+_SENDER: Final = re.compile(r"[A-Za-z0-9.\-:/]{1,253}")
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:]{2,39}\](:\d{1,5})?")
+_ASKED: Final = ("GET", "HEAD")
 _JSON: Final = "application/json"
 _FAILED: Final[dict[int, tuple[str, str]]] = {
     404: ("not_found", "expected one of the paths of /openapi.json; found another"),
@@ -93,26 +87,21 @@ def application(
     app = web.Application(
         middlewares=[http.errors], client_max_size=settings.body_bytes_max, logger=_log
     )
-    routes: list[tuple[str, str, Handler]] = [
-        ("POST", "/v1/touchpoints", http.receiver("native", None)),
-        *(
-            ("POST", f"/v1/{path}", http.receiver("segment", call))
-            for path, call in SEGMENT_CALLS.items()
-        ),
-        ("POST", "/v1/m", http.discard),
-        ("GET", "/v1/projects/{key}/settings", http.segment_settings),
-        ("GET", "/projects/{key}/settings", http.segment_settings),
-        ("GET", "/healthz", http.healthz),
-        ("GET", "/readyz", http.readyz),
-        ("GET", "/openapi.json", http.openapi),
+    routes: list[tuple[tuple[str, ...], str, Handler]] = [
+        (_ASKED, "/healthz", http.healthz),
+        (_ASKED, "/readyz", http.readyz),
+        (_ASKED, "/openapi.json", http.openapi),
     ]
-    for method, path, handler in routes:
+    for name, dialect in DIALECTS.items():
+        routes += [(one.methods, one.path, http.receiver(name, one)) for one in dialect.routes]
+        routes += [(one.methods, one.path, http.teller(one)) for one in dialect.questions]
+        routes += [(("POST",), path, http.discard) for path in dialect.discards]
+    for methods, path, handler in routes:
         for spelling in (path, path + "/"):
             resource = app.router.add_resource(spelling)
-            resource.add_route(method, handler)
+            for method in methods:
+                resource.add_route(method, handler)
             resource.add_route("OPTIONS", http.preflight)
-            if method == "GET":
-                resource.add_route("HEAD", handler)
     return app
 
 
@@ -146,37 +135,62 @@ class _Http:
         self._allows = listener.credentials.allows
         self._public_url = settings.public_url
         self._bytes_max = settings.body_bytes_max
+        self._request_rate = settings.request_rate_max
         self._deadline = settings.body_deadline.total_seconds()
         self._rate_min = settings.body_rate_min
         self._openapi = msgspec.json.encode(document())
 
-    def receiver(self, dialect: str, call: str | None) -> Handler:
+    def receiver(self, name: str, route: Route) -> Handler:
         """The handler of one route that takes touchpoints."""
+        answered = route.answer or DIALECTS[name].answer
 
         async def receive(request: web.Request) -> web.Response:
             headers = request.headers
-            query = request.query if request.query_string else {}
+            query = request.rel_url.raw_query_string
             try:
                 body = await self._body(request)
                 delivery = Delivery(
-                    dialect,
-                    call,
-                    key_of(headers, query),
+                    name,
+                    route.call,
+                    key_of(headers, request.query if query else {}),
                     headers.get("Origin"),
                     headers.get("Content-Encoding"),
                     request.remote or "",
+                    headers,
+                    query,
                 )
                 receipt = await self._listener.receive(body, delivery)
-            except (TooSlow, TooLarge, Unreadable) as refused:
-                if refused.reason in (Reason.BODY_TOO_SLOW, Reason.BODY_TOO_LARGE):
-                    return self._refusal(request, refused, close=True)
-                return self._refusal(request, refused)
             except ListenerError as error:
-                return self._refusal(request, error)
-            status = 400 if receipt.refused else 200
-            return self._answer(request, status, receipt.body())
+                reason = error.reason if isinstance(error, Refused) else None
+                close = reason in (Reason.BODY_TOO_SLOW, Reason.BODY_TOO_LARGE)
+                return self._refusal(request, error, close=close, statuses=route.statuses)
+            if receipt.refused:
+                return self._answer(request, 400, receipt.body())
+            return self._said(request, answered(receipt))
 
         return receive
+
+    def teller(self, question: Question) -> Handler:
+        """The handler of one route that an SDK asks something by."""
+
+        async def tell(request: web.Request) -> web.Response:
+            key = request.match_info.get("key") or key_of(request.headers, request.query)
+            if question.keyed:
+                try:
+                    self._listener.credentials.source_of(key, request.headers.get("Origin"))
+                except Unauthorised as refused:
+                    self._telemetry.touchpoint_rejected(refused.reason, "unknown")
+                    return self._refusal(request, refused)
+            if self._public_url is not None:
+                scheme, _, host = self._public_url.partition("://")
+            else:
+                scheme, host = request.scheme, request.host
+            if not _HOST.fullmatch(host):
+                return self._failure(request, 400, "host_invalid", "expected a host and port")
+            told = question.answer(key or "", scheme, host)
+            return self._answer(request, 200, msgspec.json.encode(told))
+
+        return tell
 
     async def discard(self, request: web.Request) -> web.Response:
         """An SDK's metrics of itself: taken, counted, not kept."""
@@ -186,34 +200,6 @@ class _Http:
             return self._refusal(request, error, close=True)
         self._telemetry.request_discarded()
         return self._answer(request, 200, b'{"success":true,"status":1}')
-
-    async def segment_settings(self, request: web.Request) -> web.Response:
-        """What Segment's browser and mobile SDKs ask before they send."""
-        key = request.match_info["key"]
-        try:
-            self._listener.credentials.source_of(key, request.headers.get("Origin"))
-        except Unauthorised as refused:
-            self._telemetry.touchpoint_rejected(refused.reason, "unknown")
-            return self._refusal(request, refused)
-        if self._public_url is not None:
-            scheme, _, host = self._public_url.partition("://")
-        else:
-            scheme, host = request.scheme, request.host
-        if not _HOST.fullmatch(host):
-            return self._failure(request, 400, "host_invalid", "expected a host and port")
-        answer = {
-            "integrations": {
-                "Segment.io": {"apiKey": key, "apiHost": f"{host}/v1", "protocol": scheme}
-            },
-            "plan": {},
-            "edgeFunction": {},
-            "middlewareSettings": {},
-            "enabledMiddleware": {},
-            "metrics": {"sampleRate": 0},
-            "legacyVideoPluginsEnabled": False,
-            "remotePlugins": [],
-        }
-        return self._answer(request, 200, msgspec.json.encode(answer))
 
     async def healthz(self, request: web.Request) -> web.Response:
         """Am I up."""
@@ -233,6 +219,8 @@ class _Http:
 
     async def preflight(self, request: web.Request) -> web.Response:
         """A browser's question before it sends. A page that is not on the list learns nothing."""
+        if asking := request.headers.get("WebHook-Request-Origin"):
+            return self._webhook(asking)
         headers = self._cors(request)
         if "Access-Control-Allow-Origin" in headers:
             headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
@@ -241,6 +229,22 @@ class _Http:
             if _HEADER_NAMES.fullmatch(asked):
                 headers["Access-Control-Allow-Headers"] = asked
         return web.Response(status=204, headers=headers)
+
+    def _webhook(self, asking: str) -> web.Response:
+        """A sender's question whether we want its events; its key is looked at when it sends.
+
+        Source: CloudEvents 1.0.2, HTTP web hooks, "abuse protection".
+        """
+        if not _SENDER.fullmatch(asking):
+            return web.Response(status=400)
+        rate = str(math.ceil(self._request_rate * 60)) if self._request_rate else "*"
+        return web.Response(
+            headers={
+                "Allow": "POST",
+                "WebHook-Allowed-Origin": asking,
+                "WebHook-Allowed-Rate": rate,
+            }
+        )
 
     @property
     def errors(self) -> Middleware:
@@ -333,6 +337,7 @@ class _Http:
         return {
             "Vary": "Origin",
             "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
             "Access-Control-Expose-Headers": "Retry-After",
         }
 
@@ -341,6 +346,10 @@ class _Http:
             status=status, body=body, content_type=_JSON, headers=self._cors(request)
         )
 
+    def _said(self, request: web.Request, answer: Answer) -> web.Response:
+        headers = {**self._cors(request), **answer.headers}
+        return web.Response(body=answer.body, content_type=answer.content_type, headers=headers)
+
     def _failure(self, request: web.Request, status: int, code: str, message: str) -> web.Response:
         body = msgspec.json.encode(
             {"success": False, "status": 0, "code": code, "message": message}
@@ -348,9 +357,15 @@ class _Http:
         return self._answer(request, status, body)
 
     def _refusal(
-        self, request: web.Request, error: ListenerError, *, close: bool = False
+        self,
+        request: web.Request,
+        error: ListenerError,
+        *,
+        close: bool = False,
+        statuses: Mapping[int, int] = NO_STATUSES,
     ) -> web.Response:
         status = STATUS[type(error)]
+        status = statuses.get(status, status)
         if isinstance(error, Refused):
             response = self._failure(request, status, error.reason, error.message)
         else:

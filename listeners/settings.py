@@ -8,6 +8,7 @@ import ipaddress
 import re
 import tomllib
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -61,6 +62,8 @@ class SourceSettings(BaseModel):
         keys: Write keys as `sha256:` and 64 hex digits, several during a rotation.
         channel: The channel of all it sends; needed where items do not say.
         origins: Browser origins that may use its keys; none for a server's.
+        anonymous_ids: A regular expression that a whole id matches when it names a device and no
+            person, where the emitter does not say: PostHog's servers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +72,22 @@ class SourceSettings(BaseModel):
     keys: tuple[str, ...] = Field(min_length=1)
     channel: Channel | None = None
     origins: tuple[str, ...] = ()
+    anonymous_ids: str | None = Field(default=None, max_length=256)
+
+    @cached_property
+    def anonymous(self) -> re.Pattern[str] | None:
+        """The pattern, compiled."""
+        return None if self.anonymous_ids is None else re.compile(self.anonymous_ids)
+
+    @field_validator("anonymous_ids")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            message = f"expected a regular expression: {error}"
+            raise ValueError(message) from error
+        return pattern
 
     @field_validator("keys")
     @classmethod
@@ -133,7 +152,7 @@ class ListenerSettings(BaseSettings):
     sources: tuple[SourceSettings, ...] = ()
     identifier_hash_key: SecretStr | None = Field(default=None, min_length=16)
     item_bytes_max: Count = 1_048_576
-    body_bytes_max: Count = 4_194_304
+    body_bytes_max: Count = 8_388_608
     batch_items_max: Count = 2_500
     depth_max: Annotated[int, Field(ge=4, le=256)] = 32
     keys_max: Count = 512

@@ -31,9 +31,6 @@ LIMITS: Final[Mapping[Reason, str]] = {
 ADJUSTMENTS: Final = ("future_max", "skew_min")
 """Limits beyond which a time is corrected, and nothing refused."""
 
-DIALECTS: Final = ("native", "segment")
-"""What requests are written in."""
-
 SPOOL_LIMITS: Final = ("spool_bytes_max", "spool_age_max", "queue", "disk_full")
 """Why the spool takes no more for now."""
 
@@ -68,7 +65,7 @@ class Telemetry:
             ["reason"],
             registry=registry,
         )
-        seconds = Histogram(
+        self._seconds = Histogram(
             "touchpoints_receive_seconds",
             "From the body's last byte until it is durable",
             ["dialect"],
@@ -91,7 +88,7 @@ class Telemetry:
             name: limits.labels(name) for name in (*dict.fromkeys(LIMITS.values()), *ADJUSTMENTS)
         }
         self._blocked = {why: blocked.labels(why) for why in NAMES_NOBODY}
-        self._seconds = {dialect: seconds.labels(dialect) for dialect in DIALECTS}
+        self._seconds_of: dict[str, Histogram] = {}
 
     def touchpoint_received(self, channel: Channel, count: int = 1) -> None:
         """So many touchpoints of a channel are durable."""
@@ -141,7 +138,9 @@ class Telemetry:
 
     def request_received(self, dialect: str, seconds: float) -> None:
         """A request is answered; `seconds` from its last byte until it was durable."""
-        self._seconds[dialect].observe(seconds)
+        if (found := self._seconds_of.get(dialect)) is None:
+            found = self._seconds_of[dialect] = self._seconds.labels(dialect)
+        found.observe(seconds)
 
 
 class SpoolTelemetry:

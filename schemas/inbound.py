@@ -162,6 +162,9 @@ class SegmentCall(InboundModel):
     traits: dict[str, Any] | None = Field(default=None, description="an object")
     context: dict[str, Any] | None = Field(default=None, description="an object")
     integrations: dict[str, Any] | None = Field(default=None, description="an object")
+    metadata: dict[str, Any] | None = Field(
+        default=None, alias="_metadata", description="an object"
+    )
 
 
 class SegmentBatch(InboundModel):

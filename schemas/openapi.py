@@ -31,6 +31,27 @@ _ERRORS: Final[Mapping[str, str]] = {
 }
 
 
+_TAKEN: Final[Mapping[str, str]] = {
+    "/com.snowplowanalytics.snowplow/tp2": "Snowplow events, as a list in `data`",
+    "/batch": "PostHog events, as a list in `batch`",
+    "/e": "PostHog events, as browsers send them",
+    "/i/v0/e": "PostHog events, as browsers send them",
+    "/i/v1/analytics/events": "PostHog events; the answer names each by its uuid",
+    "/capture": "A PostHog event",
+    "/track": "A PostHog event",
+    "/engage": "A PostHog event",
+    "/s": "A PostHog recording: taken and not kept",
+    "/v1/events": "CloudEvents: structured, binary, or a batch",
+}
+_BY_QUERY: Final = ("/i", "/e", "/i/v0/e", "/capture", "/track", "/engage")
+_ASKED: Final[Mapping[str, str]] = {
+    "/array/{key}/config": "What PostHog's browser SDK asks first",
+    "/flags": "PostHog's feature flags: there are none",
+    "/decide": "PostHog's feature flags: there are none",
+}
+_ASKED_BY_POST: Final = ("/flags", "/decide")
+
+
 def document() -> dict[str, Any]:
     """Every route with what it takes, its receipt and its errors."""
     _, schemas = models_json_schema(
@@ -43,7 +64,7 @@ def document() -> dict[str, Any]:
             "title": "Touchpoints",
             "version": VERSION,
             "description": "What emitters send. A 200 means durable. Content-Type is not trusted; "
-            "bodies may be compressed by gzip or deflate.",
+            "bodies may be compressed by gzip, deflate or zstd.",
         },
         "security": [{"basic": []}, {"bearer": []}, {"header": []}, {"query": []}],
         "paths": _paths(),
@@ -83,6 +104,16 @@ def _paths() -> dict[str, Any]:
     paths["/v1/m"] = _post("An SDK's metrics of itself: taken and not kept", {"type": "object"})
     for path in ("/v1/projects/{key}/settings", "/projects/{key}/settings"):
         paths[path] = _get("What Segment's SDKs ask first", parameter="key")
+    paths["/beacon/v1/batch"] = _post("RudderStack's beacon", _of("SegmentBatch"))
+    paths["/sourceConfig"] = _get("What RudderStack's SDKs ask first")
+    for path, summary in _TAKEN.items():
+        paths[path] = _post(summary, {"type": ["object", "array"]})
+    for path, summary in _ASKED.items():
+        paths[path] = _get(summary, parameter="key" if "{key}" in path else None)
+        if path in _ASKED_BY_POST:
+            paths[path] |= {"post": paths[path]["get"]}
+    for path in _BY_QUERY:
+        paths[path] = {**paths.get(path, {}), **_get("The same, in the query")}
     paths["/healthz"] = _get("Am I up")
     paths["/readyz"] = _get("Can I deliver")
     paths["/openapi.json"] = _get("This document")

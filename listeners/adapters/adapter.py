@@ -1,6 +1,6 @@
 """What every adapter is, and the steps that all dialects share.
 
-An adapter is two functions: `unpack(text, call, limits)` cuts a body into items, and
+An adapter is two functions: `unpack(text, delivery, limits)` cuts a body into items, and
 `adapt(item, context)` makes one item a `Touchpoint`. It translates and never interprets: no
 session, no customer, no mission. What is shared - identifiers, times, ids, signals - stands here,
 so that it is the same whatever a touchpoint was written in.
@@ -12,18 +12,30 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 from listeners.adapters.bounds import Bounds, out_of_range
 from listeners.errors import ItemRefused, Reason
-from listeners.settings import ListenerSettings
+from listeners.exchange import Delivery
+from listeners.settings import ListenerSettings, SourceSettings
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
 
 RATINGS: Final[Mapping[str, tuple[float, float]]] = {"ces": (1, 7), "nps": (0, 10), "csat": (1, 5)}
 """The range of each scale."""
 
+CAMPAIGN_LENGTH_MAX: Final = 256
+"""Characters of each part of a campaign; the address it stands in is kept whole."""
+
+_UTM: Final = {
+    "utm_campaign": "name",
+    "utm_source": "source",
+    "utm_medium": "medium",
+    "utm_term": "term",
+    "utm_content": "content",
+}
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME_MAX: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,12 +62,14 @@ class Envelope(NamedTuple):
         batch: Whether it was written as a batch, were it of one.
         key: The write key it carries, if any.
         sent_at: When it left, by the emitter's clock.
+        shared: What it says of all its items, for the adapter that unpacked it.
     """
 
     items: Sequence[bytes]
     batch: bool
     key: str | None = None
     sent_at: datetime | None = None
+    shared: str | None = None
 
 
 class Limits(NamedTuple):
@@ -87,6 +101,8 @@ class Context:
         limits: See `Limits`.
         call: What the path says of the item's type, where the dialect has one.
         shift: What to add to the emitter's times, its clock being wrong.
+        shared: See `Envelope`.
+        asked: What the source's settings say of it; None in a replay.
         keeps_hashes: Whether a personal value that is a hash already stays as it is: what a
             listener wrote once may be replayed, and no HTTP client may choose a hash.
         clamped: How many times of the future were replaced by the arrival.
@@ -95,8 +111,8 @@ class Context:
     """
 
     __slots__ = (
-        "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits", "new_id", "nobody",
-        "received_at", "shift", "source", "untimed",
+        "asked", "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits",
+        "new_id", "nobody", "received_at", "shared", "shift", "source", "untimed",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +126,8 @@ class Context:
         channel: Channel | None = None,
         call: str | None = None,
         shift: timedelta | None = None,
+        shared: str | None = None,
+        asked: SourceSettings | None = None,
         keeps_hashes: bool = False,
     ) -> None:
         self.source = source
@@ -120,6 +138,8 @@ class Context:
         self.channel = channel
         self.call = call
         self.shift = shift
+        self.shared = shared
+        self.asked = asked
         self.keeps_hashes = keeps_hashes
         self.clamped = 0
         self.untimed = 0
@@ -129,7 +149,7 @@ class Context:
 class Adapter(Protocol):
     """One dialect."""
 
-    def unpack(self, text: bytes, call: str | None, limits: Limits) -> Envelope:
+    def unpack(self, text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         """Cut a body into items.
 
         Raises:
@@ -314,6 +334,47 @@ def check_rating(rating: Rating, where: str) -> Rating:
             found="a number outside",
         )
     return rating
+
+
+def path_of(url: object) -> str | None:
+    """The path of an address; a query may hold anything, so it stays behind."""
+    if not isinstance(url, str):
+        return None
+    return _path(url)
+
+
+@lru_cache(maxsize=4096)
+def _path(url: str) -> str | None:
+    try:
+        return urlsplit(url).path or None
+    except ValueError:
+        return None
+
+
+def campaign_of(told: Mapping[str, Any]) -> dict[str, str]:
+    """The campaign that `utm_` names tell, by the names that Segment gave them."""
+    return {
+        name: value[:CAMPAIGN_LENGTH_MAX]
+        for utm, name in _UTM.items()
+        if isinstance(value := told.get(utm), str) and value
+    }
+
+
+def intent_of(value: object, limits: Limits) -> str | None:
+    """An intent, where the property of that name can be one; otherwise it is a property only."""
+    if isinstance(value, str) and value.isprintable() and 0 < len(value) <= limits.id_length_max:
+        return value
+    return None
+
+
+def rating_of(value: object) -> Rating | None:
+    """A rating, where the property of that name is one; otherwise it is a property only."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return check_rating(msgspec.convert(value, Rating), "$.properties.rating")
+    except (msgspec.ValidationError, ItemRefused):
+        return None
 
 
 def raw_of(properties: Mapping[str, Any]) -> msgspec.Raw:

@@ -112,9 +112,9 @@ def check_object(value: dict[str, Any], bounds: Bounds, where: str, depth: int =
 def _fits(value: dict[str, Any], key_length_max: int, levels: int) -> bool:
     if levels < 0:
         return False
-    for key, member in value.items():
-        if len(key) > key_length_max:
-            return False
+    if value and max(map(len, value)) > key_length_max:
+        return False
+    for member in value.values():
         kind = member.__class__
         if kind is str or kind is float:
             continue

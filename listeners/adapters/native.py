@@ -26,6 +26,7 @@ from listeners.adapters.adapter import (
 from listeners.adapters.bounds import FAULTS, check_object, elements, read, said
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
+from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
 from schemas.inbound import (
     LOCATION_LENGTH_MAX,
@@ -81,7 +82,7 @@ _decode_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_one: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def unpack(text: bytes, call: str | None, limits: Limits) -> Envelope:
+def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
     """Cut a body into items: an array's, an NDJSON's lines, or the one object that it is.
 
     Raises:

@@ -6,7 +6,6 @@ Written so that the SDKs work unchanged. How each field is mapped stands in `doc
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,9 +13,11 @@ from listeners.adapters.adapter import (
     Context,
     Envelope,
     Limits,
-    check_rating,
     id_of,
+    intent_of,
     lacks,
+    path_of,
+    rating_of,
     raw_of,
     refusal,
     settled,
@@ -24,12 +25,25 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, elements, members, read
+from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.envelopes import cutter, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
-from listeners.adapters.native import unreadable
-from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
+from listeners.errors import ItemRefused, Reason
+from listeners.exchange import Delivery
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, SegmentCall, fault_in
-from schemas.records import CHANNELS, Channel, Rating, Touchpoint
+from schemas.records import CHANNELS, Channel, Touchpoint
+
+PATHS: Final[dict[str, str | None]] = {
+    "track": "track", "t": "track",
+    "page": "page", "p": "page",
+    "screen": "screen", "s": "screen",
+    "identify": "identify", "i": "identify",
+    "alias": "alias", "a": "alias",
+    "group": "group", "g": "group",
+    "merge": "merge",
+    "batch": None, "b": None, "import": None,
+}  # fmt: skip
+"""What the SDKs append to `/v1/`, and the type of call it means."""
 
 CALLS: Final = frozenset({"track", "page", "screen", "identify", "alias", "group", "merge"})
 """The types of call."""
@@ -82,6 +96,7 @@ class Written(msgspec.Struct, gc=False, rename="camel"):
     traits: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     integrations: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -99,92 +114,29 @@ class _Sender(msgspec.Struct, rename="camel"):
 
 
 _decode: Final = msgspec.json.Decoder(Written).decode
-_decode_any: Final = msgspec.json.Decoder().decode
-_decode_body: Final = msgspec.json.Decoder(_Body).decode
+_cut: Final = cutter(_Body, "batch")
 _decode_sender: Final = msgspec.json.Decoder(_Sender).decode
 
 
-def unpack(text: bytes, call: str | None, limits: Limits) -> Envelope:
+def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
     """Cut a body into calls.
 
     Args:
         text: JSON bytes: one call, an object with a `batch`, or an array of calls.
-        call: What the path says of the type; None for `/v1/batch` and `/v1/import`.
+        delivery: Its path says the type, but those of `/v1/batch` and `/v1/import`.
         limits: How many there may be, and how long one.
 
     Raises:
         Unreadable: It is not such JSON.
         TooLarge: Too many calls, or one that is not in a batch and too long.
     """
-    if text[:1] == b"[":
-        body: dict[str, Any] = {"batch": _elements(text)}
-    elif text[:1] == b"{":
-        body = _members(text)
-    else:
-        raise Unreadable(
-            reason=Reason.NOT_JSON, message="expected a JSON object; found something else"
-        )
-    items = body["batch"]
-    key, sent_at = body.get("writeKey"), _sent_at(body.get("sentAt"))
-    key = key if isinstance(key, str) and key else None
-    if items is None:
-        if len(text) > limits.bounds.item_bytes_max:
-            raise TooLarge(
-                reason=Reason.ITEM_TOO_LARGE,
-                message=f"expected a call of at most {limits.bounds.item_bytes_max} bytes",
-            )
-        return Envelope([text], batch=call is None, key=key, sent_at=sent_at)
-    if len(items) > limits.batch_items_max:
-        raise TooLarge(
-            reason=Reason.BATCH_TOO_LARGE,
-            message=f"expected at most {limits.batch_items_max} calls; found {len(items)}",
-        )
-    return Envelope(items, batch=True, key=key, sent_at=sent_at)
-
-
-def _members(text: bytes) -> dict[str, Any]:
-    try:
-        body = _decode_body(text)
-    except FAULTS as error:  # One call may be to blame; then the others are still good.
-        found = members(text)
-        if found is None:
-            raise unreadable(error) from error
-        batch = found.get("batch")
-        if batch is None:
-            return {"batch": None}
-        return {
-            "batch": _elements(batch),
-            "sentAt": _lenient(found.get("sentAt")),
-            "writeKey": _lenient(found.get("writeKey")),
-        }
-    items = None if body.batch is None else [bytes(item) for item in body.batch]
-    return {"batch": items, "sentAt": body.sent_at, "writeKey": body.write_key}
-
-
-def _elements(text: bytes) -> list[bytes]:
-    found = elements(text)
-    if found is None:
-        raise Unreadable(
-            reason=Reason.NOT_JSON, message="expected an array of calls; found something else"
-        )
-    return found
-
-
-def _lenient(text: bytes | None) -> Any:
-    try:
-        return None if text is None else _decode_any(text)
-    except FAULTS:
-        return None
-
-
-def _sent_at(value: object) -> datetime | None:
-    """A body's time of sending; None when it has none that can be read."""
-    if not isinstance(value, str):
-        return None
-    try:
-        return time_of(msgspec.convert(value, datetime), "$.sentAt")
-    except (msgspec.ValidationError, ItemRefused):
-        return None
+    items, listed, rest = _cut(text, limits)
+    return Envelope(
+        items,
+        batch=listed or delivery.call is None,
+        key=key_in(rest.get("writeKey")),
+        sent_at=moment_in(rest.get("sentAt")),
+    )
 
 
 def device_of(items: Sequence[bytes]) -> str | None:
@@ -253,8 +205,8 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         identifiers=identifiers,
         session_hint=session_hint,
         signals=signals,
-        intent=_intent(given.get("intent"), limits),
-        rating=_rating(given.get("rating")),
+        intent=intent_of(given.get("intent"), limits),
+        rating=rating_of(given.get("rating")),
         properties=raw_of(properties),
     )
 
@@ -310,6 +262,7 @@ def _properties(
         "context": about,
         "traits": _impersonal(written.traits or {}),
         "integrations": written.integrations,
+        "_metadata": written.metadata,
     }
     return {**{key: value for key, value in rest.items() if value}, **given}
 
@@ -336,43 +289,16 @@ def _location(
         return name
     page = about.get("page")
     page = page if isinstance(page, dict) else {}
-    for path in (page.get("path"), _path(page.get("url")), _path(given.get("url"))):
+    for path in (page.get("path"), path_of(page.get("url")), path_of(given.get("url"))):
         if isinstance(path, str) and path:
             return path[:LOCATION_LENGTH_MAX]
     return None
-
-
-def _path(url: object) -> str | None:
-    """The path of an address; a query may hold anything, so it stays behind."""
-    if not isinstance(url, str):
-        return None
-    try:
-        return urlsplit(url).path or None
-    except ValueError:
-        return None
 
 
 def _session_hint(value: object, limits: Limits) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return text_of(_scalar(value), "$.context.sessionId", limits)
-
-
-def _intent(value: object, limits: Limits) -> str | None:
-    """An intent, where the property of that name can be one; otherwise it is a property only."""
-    if isinstance(value, str) and value.isprintable() and 0 < len(value) <= limits.id_length_max:
-        return value
-    return None
-
-
-def _rating(value: object) -> Rating | None:
-    """A rating, where the property of that name is one; otherwise it is a property only."""
-    if not isinstance(value, dict):
-        return None
-    try:
-        return check_rating(msgspec.convert(value, Rating), "$.properties.rating")
-    except (msgspec.ValidationError, ItemRefused):
-        return None
 
 
 def _explain(value: dict[str, Any]) -> ItemRefused | None:

@@ -102,9 +102,10 @@ async def inside(body: bytes, delivery: Delivery, requests: int) -> float:
 CLIENT = """
 import socket, sys, threading
 port, requests, lanes = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+path, kind = sys.argv[4], sys.argv[5]
 body = sys.stdin.buffer.read()
-head = (f"POST /v1/touchpoints HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n"
-        f"Content-Type: application/json\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n").encode()
+head = (f"POST {path} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n"
+        f"Content-Type: {kind}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n").encode()
 def lane():
     with socket.create_connection(("127.0.0.1", port)) as wire:
         for _ in range(requests // lanes):
@@ -123,7 +124,9 @@ threads = [threading.Thread(target=lane) for _ in range(lanes)]
 """
 
 
-async def over_http(body: bytes, requests: int) -> float:
+async def over_http(
+    body: bytes, requests: int, path: str = "/v1/touchpoints", kind: str = "application/json"
+) -> float:
     """CPU seconds of the server for one request."""
     listener, settings, telemetry = new_listener()
     wired = runner(application(listener, settings, telemetry), settings)
@@ -140,9 +143,12 @@ async def over_http(body: bytes, requests: int) -> float:
         str(wire.getsockname()[1]),
         str(requests),
         "16",
+        path,
+        kind,
         stdin=subprocess.PIPE,
     )
     await client.communicate(body)
+    assert client.returncode == 0
     spent = time.process_time() - started
     await wired.cleanup()
     return spent / requests

@@ -30,7 +30,7 @@ PAGE = "https://shop.example.com"
 class Door:
     """A listener, its clock and what came out of it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, listener: type[Listener] = Listener, **settings: Any) -> None:
         if "sources" in settings:
             settings.setdefault("identifier_hash_key", "a key of some length")
         self.settings = ListenerSettings(**settings)
@@ -39,7 +39,7 @@ class Door:
         self.telemetry = Telemetry(self.registry)
         self.now = NOON
         ids = count(1)
-        self.listener = Listener(
+        self.listener = listener(
             self.settings,
             self.publisher,
             self.telemetry,
@@ -54,6 +54,11 @@ class Door:
 
     async def segment(self, written_call: dict[str, Any], **delivery: Any) -> Receipt:
         return await self.listener.receive(written(written_call), Delivery("segment", **delivery))
+
+    async def snowplow(self, *events: dict[str, Any], **delivery: Any) -> Receipt:
+        """Events as a tracker posts them."""
+        body = {"schema": "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4"}
+        return await self.raw(written(body | {"data": list(events)}), "snowplow", **delivery)
 
     async def raw(self, body: bytes, dialect: str = "native", **delivery: Any) -> Receipt:
         return await self.listener.receive(body, Delivery(dialect, **delivery))

@@ -48,6 +48,7 @@ CALL = {
     **dict.fromkeys(("type", "event", "name", "category", "channel", "timestamp"), ANY),
     **dict.fromkeys(("originalTimestamp", "properties", "traits", "context"), ANY),
     "integrations": ANY,
+    "_metadata": ANY,
 }
 
 

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from aiohttp import ClientSession
 
-from listeners.routes import SEGMENT_CALLS
+from listeners.adapters.segment import PATHS as SEGMENT_CALLS
+from listeners.dialects import DIALECTS
 from tests.unit.listeners.doors import PAGE, SHOP, Door, page_view, track, written
 
 TYPES = {"track", "page", "screen", "identify", "alias", "group", "merge"}
@@ -187,6 +188,7 @@ async def test_a_preflight_of_a_listed_page_is_answered_for_ten_minutes(ask):
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization,x-retry-count"
     assert answer.headers["Access-Control-Max-Age"] == "600"
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
     assert answer.headers["Vary"] == "Origin"
 
 
@@ -262,6 +264,21 @@ async def test_the_interface_is_described(ask):
         if ref.rpartition("/")[2] not in answer.json["components"]["schemas"]
     ]
     assert missing == []
+
+
+async def test_every_route_of_every_dialect_is_described(ask):
+    paths = (await ask(Door(), "GET", "/openapi.json")).json["paths"]
+
+    served = {
+        (one.path, method.lower())
+        for dialect in DIALECTS.values()
+        for one in (*dialect.routes, *dialect.questions)
+        for method in one.methods
+        if method != "HEAD"
+    } | {(path, "post") for dialect in DIALECTS.values() for path in dialect.discards}
+    described = {(path, method) for path, methods in paths.items() for method in methods}
+    unkeyed = {(path, "get") for path in ("/healthz", "/readyz", "/openapi.json")}
+    assert described == served | {("/v1/touchpoints", "post")} | unkeyed
 
 
 def _references(value):

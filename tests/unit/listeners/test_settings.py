@@ -56,6 +56,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
         (MINIMAL.partition("\n[[")[2].join(["[[", ""]), "identifier_hash_key"),
         (MINIMAL + 'origins = ["*"]', "origins"),
         (MINIMAL + 'channel = "fax"', "channel"),
+        (MINIMAL + 'anonymous_ids = "("', "regular expression"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_starts(tmp_path, text, said):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from listeners import bodies
-from listeners.adapters import cloudevents, native, posthog, questions, segment, snowplow
+from listeners.adapters import cloudevents, native, posthog, presets, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
@@ -54,6 +54,9 @@ class Dialect(NamedTuple):
         routes: Where its touchpoints are sent.
         questions: What its SDKs ask.
         discards: Paths whose bodies are taken, counted and not kept.
+        summary: What it is, for the OpenAPI document; empty where that says more of it.
+        schemes: The signatures that its requests may bear, the vendor's own first.
+        signs: Whether the vendor signs, so that a key alone is not enough.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
         answer: What the emitter is told of a receipt that is a success.
     """
@@ -62,12 +65,25 @@ class Dialect(NamedTuple):
     routes: tuple[Route, ...]
     questions: tuple[Question, ...] = ()
     discards: tuple[str, ...] = ()
+    summary: str = ""
+    schemes: tuple[str, ...] = ("webhook",)
+    signs: bool = False
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
     answer: Callable[[Receipt], Answer] = receipted
 
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "native": Dialect(cast(Adapter, native), (Route("/v1/touchpoints"),)),
+    "notes": Dialect(
+        cast(Adapter, presets),
+        (Route("/v1/notes", "agent"),),
+        summary="Agents' notes: native, channel agent",
+    ),
+    "surveys": Dialect(
+        cast(Adapter, presets),
+        (Route("/v1/surveys", "survey"),),
+        summary="Answers to surveys: native, channel survey",
+    ),
     "segment": Dialect(
         cast(Adapter, segment),
         (

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 from listeners import bodies
 from listeners.adapters import cloudevents, native, posthog, presets, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
+from listeners.adapters.ivr import twilio
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
 
@@ -83,6 +84,13 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         cast(Adapter, presets),
         (Route("/v1/surveys", "survey"),),
         summary="Answers to surveys: native, channel survey",
+    ),
+    "twilio": Dialect(
+        cast(Adapter, twilio),
+        (Route("/ivr/twilio"),),
+        summary="Twilio Voice: webhooks, status callbacks, TaskRouter, Studio",
+        schemes=("twilio", "webhook"),
+        signs=True,
     ),
     "segment": Dialect(
         cast(Adapter, segment),

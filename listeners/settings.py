@@ -74,7 +74,6 @@ class SourceSettings(BaseModel):
             attest it.
         keeps_text: Whether what was typed or said is kept; otherwise only its length is.
         handoffs: What its bot calls a hand-off to a person: actions, intents, tags.
-        redirects: Addresses a call may be sent on to, so that the listener can stand in its way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,7 +89,6 @@ class SourceSettings(BaseModel):
     trusts_caller_ids: bool = False
     keeps_text: bool = False
     handoffs: tuple[str, ...] = ()
-    redirects: tuple[str, ...] = ()
 
     @cached_property
     def anonymous(self) -> re.Pattern[str] | None:
@@ -125,14 +123,6 @@ class SourceSettings(BaseModel):
             message = 'expected origins such as "https://shop.example.com", without a path or *'
             raise ValueError(message)
         return origins
-
-    @field_validator("redirects")
-    @classmethod
-    def _secure(cls, redirects: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_REDIRECT.fullmatch(address) for address in redirects):
-            message = 'expected addresses such as "https://voice.example.com/next", without a query'
-            raise ValueError(message)
-        return redirects
 
     @model_validator(mode="after")
     def _known_somehow(self) -> "SourceSettings":
@@ -177,6 +167,7 @@ class ListenerSettings(BaseSettings):
         retry_after: What a refused emitter is told when the publisher does not say.
         public_url: The address emitters use, where a proxy stands before the listener; what
             vendors sign begins with it.
+        redirects: Addresses that a call may be sent on to, where the listener stands in its way.
         signature_window: How far a signed time may be from now.
         delivery_ids_max: Signed deliveries that are remembered; the oldest is forgotten.
         kafka: The brokers to publish to; None publishes to the embedded log.
@@ -215,6 +206,7 @@ class ListenerSettings(BaseSettings):
     request_burst_max: Count = 100
     retry_after: Duration = timedelta(seconds=5)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    redirects: tuple[str, ...] = ()
     signature_window: Duration = timedelta(seconds=300)
     delivery_ids_max: Count = 100_000
     kafka: Brokers | None = None
@@ -222,6 +214,14 @@ class ListenerSettings(BaseSettings):
     spool_bytes_max: Count = 1_073_741_824
     spool_age_max: Duration = timedelta(hours=24)
     pipeline: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("redirects")
+    @classmethod
+    def _secure(cls, redirects: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_REDIRECT.fullmatch(address) for address in redirects):
+            message = 'expected addresses such as "https://voice.example.com/next", without a query'
+            raise ValueError(message)
+        return redirects
 
     @model_validator(mode="after")
     def _agree(self) -> "ListenerSettings":

@@ -83,6 +83,7 @@ class Limits(NamedTuple):
     identifiers_max: int
     signals_max: int
     future_max: timedelta
+    redirects: tuple[str, ...]
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "Limits":

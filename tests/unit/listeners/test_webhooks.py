@@ -230,7 +230,6 @@ async def test_a_listener_without_sources_takes_a_request_whatever_signed_it():
         ('signed = "fax"\nsecrets = ["my-plain-secret"]', "webhook"),
         ('signed = "twilio"\nsecrets = ["my-plain-secret", "bbbbbbbbb", "ccccccccc"]', "2"),
         ("", "secrets"),
-        ('keys = []\nredirects = ["http://plain.example.com"]', "https"),
     ],
 )
 def test_settings_that_cannot_verify_anything_are_refused(tmp_path, lines, said):

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 from listeners import bodies
 from listeners.adapters import cloudevents, native, posthog, presets, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
+from listeners.adapters.chatbot import botframework, dialogflow, rasa
 from listeners.adapters.ivr import twilio
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
@@ -91,6 +92,22 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         summary="Twilio Voice: webhooks, status callbacks, TaskRouter, Studio",
         schemes=("twilio", "webhook"),
         signs=True,
+    ),
+    "rasa": Dialect(
+        cast(Adapter, rasa),
+        (Route("/chatbot/rasa"),),
+        summary="Rasa: events of its tracker, or calls of its action server",
+        answer=rasa.answer,
+    ),
+    "dialogflow": Dialect(
+        cast(Adapter, dialogflow),
+        (Route("/chatbot/dialogflow"),),
+        summary="Dialogflow CX: webhook calls, or rows of its interaction log",
+    ),
+    "botframework": Dialect(
+        cast(Adapter, botframework),
+        (Route("/chatbot/botframework"),),
+        summary="Microsoft Bot Framework: activities",
     ),
     "segment": Dialect(
         cast(Adapter, segment),

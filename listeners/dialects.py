@@ -10,7 +10,9 @@ from listeners import bodies
 from listeners.adapters import cloudevents, native, posthog, presets, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
 from listeners.adapters.chatbot import botframework, dialogflow, rasa
-from listeners.adapters.ivr import twilio
+from listeners.adapters.crm import zendesk
+from listeners.adapters.ivr import amazon_connect, asterisk, twilio
+from listeners.adapters.surveys import typeform
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
 
@@ -93,6 +95,16 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         schemes=("twilio", "webhook"),
         signs=True,
     ),
+    "amazon-connect": Dialect(
+        cast(Adapter, amazon_connect),
+        (Route("/ivr/amazon-connect"),),
+        summary="Amazon Connect: contact events and contact records",
+    ),
+    "asterisk": Dialect(
+        cast(Adapter, asterisk),
+        (Route("/ivr/asterisk"),),
+        summary="Asterisk: events that the bridge reads from the manager interface",
+    ),
     "rasa": Dialect(
         cast(Adapter, rasa),
         (Route("/chatbot/rasa"),),
@@ -108,6 +120,20 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         cast(Adapter, botframework),
         (Route("/chatbot/botframework"),),
         summary="Microsoft Bot Framework: activities",
+    ),
+    "zendesk": Dialect(
+        cast(Adapter, zendesk),
+        (Route("/v1/notes/zendesk"),),
+        summary="Zendesk: events of tickets",
+        schemes=("zendesk", "webhook"),
+        signs=True,
+    ),
+    "typeform": Dialect(
+        cast(Adapter, typeform),
+        (Route("/v1/surveys/typeform"),),
+        summary="Typeform: responses to forms",
+        schemes=("typeform", "webhook"),
+        signs=True,
     ),
     "segment": Dialect(
         cast(Adapter, segment),

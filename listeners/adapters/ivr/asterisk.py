@@ -1,8 +1,8 @@
 """Asterisk: events of its manager interface and its channel event log, as the bridge posts them.
 
 A call is everything with one `Linkedid`; the channel whose `Uniqueid` is that one is the caller's
-own, others are agents' legs. A context of the dial plan is a menu: the applications that prompt say that
-it was reached, an extension of one character what was chosen, `t` and `i` that nothing was.
+own, others are agents' legs. A context of the dial plan is a menu: the applications that prompt say
+that it was reached, an extension of one character what was chosen, `t` and `i` that nothing was.
 
 Sources: Asterisk's `manager.c`, `cel.c`, `app_queue.c` and its page on special extensions.
 `docs/vendors.md` accounts for every field.

@@ -1,7 +1,8 @@
 """Typeform: the answers to one form, each scored answer a touchpoint of its own.
 
 Which scale an answer is on says its field's reference, as its author wrote it: `nps`, `ces` or
-`csat`; a field of the type nps is one anyway. Who answered, and about what, stands in hidden fields.
+`csat`; a field of the type nps is one anyway. Who answered, and about what, stands in hidden
+fields.
 
 Source: Typeform's pages on webhooks and hidden fields. `docs/vendors.md` accounts for every field.
 """

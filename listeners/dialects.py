@@ -183,3 +183,13 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     ),
 }
 """Every dialect by its name."""
+
+
+def summaries() -> list[tuple[str, str]]:
+    """Path and summary of each vendor's route."""
+    return [
+        (route.path, one.summary)
+        for one in DIALECTS.values()
+        for route in one.routes
+        if one.summary
+    ]

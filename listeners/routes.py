@@ -18,7 +18,7 @@ from aiohttp.typedefs import Middleware
 
 from listeners.bodies import too_large
 from listeners.credentials import key_of
-from listeners.dialects import DIALECTS, Question, Route
+from listeners.dialects import DIALECTS, Question, Route, summaries
 from listeners.errors import (
     ListenerError,
     Reason,
@@ -138,19 +138,12 @@ class _Http:
         self._request_rate = settings.request_rate_max
         self._deadline = settings.body_deadline.total_seconds()
         self._rate_min = settings.body_rate_min
-        self._openapi = msgspec.json.encode(
-            document(
-                (route.path, one.summary)
-                for one in DIALECTS.values()
-                for route in one.routes
-                if one.summary
-            )
-        )
+        self._openapi = msgspec.json.encode(document(summaries()))
 
     def receiver(self, name: str, route: Route) -> Handler:
         """The handler of one route that takes touchpoints."""
         answered = route.answer or DIALECTS[name].answer
-        address = self._address if "twilio" in DIALECTS[name].schemes else _no_address
+        addressed = "twilio" in DIALECTS[name].schemes  # whose signature covers the address
 
         async def receive(request: web.Request) -> web.Response:
             headers = request.headers
@@ -166,7 +159,7 @@ class _Http:
                     request.remote or "",
                     headers,
                     query,
-                    address(request),
+                    self._address(request) if addressed else "",
                 )
                 receipt = await self._listener.receive(body, delivery)
             except ListenerError as error:
@@ -395,8 +388,3 @@ class _Http:
         if close:
             response.force_close()
         return response
-
-
-def _no_address(request: web.Request) -> str:
-    """What is not asked for is not put together: this is the way of every touchpoint."""
-    return ""

@@ -1,8 +1,8 @@
 """Credentials: whose write key this is, and the keyed hash of personal identifiers.
 
 Write keys are known by their SHA-256 only and compared in constant time. A key stands in the
-`Authorization` header (Basic user name or Bearer), in `X-Write-Key`, in the query or in the body;
-finding it there is the work of `routes.py` and the adapters.
+`Authorization` header (Basic user name or Bearer), in `X-Write-Key` or its like, in the query or in
+the body; finding it there is the work of `routes.py` and the adapters.
 """
 
 import base64
@@ -17,6 +17,9 @@ from listeners.settings import ListenerSettings, SourceSettings
 
 SOURCE_DEFAULT: Final = "default"
 """The source of whoever gives no key to an open listener."""
+
+KEY_HEADERS: Final = ("X-Write-Key", "X-Api-Key", "X-Amz-Firehose-Access-Key")
+"""Where a key may stand beside `Authorization`; the last two are what Amazon's services send."""
 
 QUERY_NAMES: Final = ("writeKey", "api_key", "token", "access_token")
 """Where a key may stand in the query."""
@@ -62,8 +65,9 @@ def key_of(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
                 return authorization
             if key := text.partition(":")[0]:
                 return key
-    if named := headers.get("X-Write-Key"):
-        return named
+    for header in KEY_HEADERS:
+        if named := headers.get(header):
+            return named
     if query:
         for name in QUERY_NAMES:
             if asked := query.get(name):

@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from listeners import bodies
-from listeners.adapters import cloudevents, native, posthog, questions, segment, snowplow
+from listeners.adapters import cloudevents, native, posthog, presets, questions, segment, snowplow
 from listeners.adapters.adapter import Adapter
+from listeners.adapters.chatbot import botframework, dialogflow, rasa
+from listeners.adapters.crm import zendesk
+from listeners.adapters.ivr import amazon_connect, asterisk, twilio
+from listeners.adapters.surveys import typeform
 from listeners.exchange import Answer, Delivery, Receipt, receipted
 
 
@@ -54,6 +58,9 @@ class Dialect(NamedTuple):
         routes: Where its touchpoints are sent.
         questions: What its SDKs ask.
         discards: Paths whose bodies are taken, counted and not kept.
+        summary: What it is, for the OpenAPI document; empty where that says more of it.
+        schemes: The signatures that its requests may bear, the vendor's own first.
+        signs: Whether the vendor signs, so that a key alone is not enough.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
         answer: What the emitter is told of a receipt that is a success.
     """
@@ -62,12 +69,72 @@ class Dialect(NamedTuple):
     routes: tuple[Route, ...]
     questions: tuple[Question, ...] = ()
     discards: tuple[str, ...] = ()
+    summary: str = ""
+    schemes: tuple[str, ...] = ("webhook",)
+    signs: bool = False
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
     answer: Callable[[Receipt], Answer] = receipted
 
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
     "native": Dialect(cast(Adapter, native), (Route("/v1/touchpoints"),)),
+    "notes": Dialect(
+        cast(Adapter, presets),
+        (Route("/v1/notes", "agent"),),
+        summary="Agents' notes: native, channel agent",
+    ),
+    "surveys": Dialect(
+        cast(Adapter, presets),
+        (Route("/v1/surveys", "survey"),),
+        summary="Answers to surveys: native, channel survey",
+    ),
+    "twilio": Dialect(
+        cast(Adapter, twilio),
+        (Route("/ivr/twilio"),),
+        summary="Twilio Voice: webhooks, status callbacks, TaskRouter, Studio",
+        schemes=("twilio", "webhook"),
+        signs=True,
+    ),
+    "amazon-connect": Dialect(
+        cast(Adapter, amazon_connect),
+        (Route("/ivr/amazon-connect"),),
+        summary="Amazon Connect: contact events and contact records",
+    ),
+    "asterisk": Dialect(
+        cast(Adapter, asterisk),
+        (Route("/ivr/asterisk"),),
+        summary="Asterisk: events that the bridge reads from the manager interface",
+    ),
+    "rasa": Dialect(
+        cast(Adapter, rasa),
+        (Route("/chatbot/rasa"),),
+        summary="Rasa: events of its tracker, or calls of its action server",
+        answer=rasa.answer,
+    ),
+    "dialogflow": Dialect(
+        cast(Adapter, dialogflow),
+        (Route("/chatbot/dialogflow"),),
+        summary="Dialogflow CX: webhook calls, or rows of its interaction log",
+    ),
+    "botframework": Dialect(
+        cast(Adapter, botframework),
+        (Route("/chatbot/botframework"),),
+        summary="Microsoft Bot Framework: activities",
+    ),
+    "zendesk": Dialect(
+        cast(Adapter, zendesk),
+        (Route("/v1/notes/zendesk"),),
+        summary="Zendesk: events of tickets",
+        schemes=("zendesk", "webhook"),
+        signs=True,
+    ),
+    "typeform": Dialect(
+        cast(Adapter, typeform),
+        (Route("/v1/surveys/typeform"),),
+        summary="Typeform: responses to forms",
+        schemes=("typeform", "webhook"),
+        signs=True,
+    ),
     "segment": Dialect(
         cast(Adapter, segment),
         (
@@ -116,3 +183,13 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     ),
 }
 """Every dialect by its name."""
+
+
+def summaries() -> list[tuple[str, str]]:
+    """Path and summary of each vendor's route."""
+    return [
+        (route.path, one.summary)
+        for one in DIALECTS.values()
+        for route in one.routes
+        if one.summary
+    ]

@@ -6,7 +6,7 @@ Exception
 ├── ListenerError
 │   ├── Refused              a whole request: reason, message
 │   │   ├── Unreadable       it cannot be read: encoding, compression, JSON
-│   │   ├── Unauthorised     no key, an unknown key, or a page that may not use it
+│   │   ├── Unauthorised     no key, an unknown key, a page that may not use it, a forgery
 │   │   ├── TooLarge         a limit on size or count was reached
 │   │   ├── TooSlow          the body did not come in time
 │   │   └── TooFast          its source sends more than its share; retry_after
@@ -57,6 +57,10 @@ class Reason(StrEnum):
     KEY_UNKNOWN = "key_unknown"
     KEY_MISMATCH = "key_mismatch"
     ORIGIN_REFUSED = "origin_refused"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_INVALID = "signature_invalid"
+    SIGNATURE_EXPIRED = "signature_expired"
+    SIGNATURE_REPLAYED = "signature_replayed"
     BODY_TOO_SLOW = "body_too_slow"
     TOO_FAST = "too_fast"
     UNAVAILABLE = "unavailable"
@@ -85,7 +89,7 @@ class Unreadable(Refused):
 
 
 class Unauthorised(Refused):
-    """The key is missing or unknown, or the page that sent it is not on the source's list."""
+    """The key is missing or unknown, its page is not on the source's list, or a signature fails."""
 
 
 class TooLarge(Refused):

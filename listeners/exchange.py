@@ -21,6 +21,7 @@ class Delivery(NamedTuple):
         peer: The address it came from; tells one server's clock from another's.
         headers: The request's, by names in any case.
         query: The request's, as sent.
+        url: The whole address as its sender knows it, where a signature covers that.
     """
 
     dialect: str = "native"
@@ -31,6 +32,7 @@ class Delivery(NamedTuple):
     peer: str = ""
     headers: Mapping[str, str] = NO_HEADERS
     query: str = ""
+    url: str = ""
 
 
 class Receipt(NamedTuple):
@@ -42,6 +44,7 @@ class Receipt(NamedTuple):
         items: One JSON object each, in the order of the body.
         batch: Whether the body was a batch; the fate of a lone item is that of its request.
         fault: The first refusal.
+        answer: What this very request wants to read instead of the receipt.
     """
 
     accepted: int
@@ -49,6 +52,7 @@ class Receipt(NamedTuple):
     items: Sequence[bytes]
     batch: bool
     fault: ItemRefused | None = None
+    answer: "Answer | None" = None
 
     @property
     def refused(self) -> bool:

@@ -6,13 +6,14 @@ left to the pipeline.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Final
 
 import msgspec
 
-from listeners.adapters.adapter import Adapter, Context, Envelope, Limits
+from listeners.adapters.adapter import Adapter, Context, Envelope, Limits, id_of
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
@@ -21,7 +22,9 @@ from listeners.exchange import Delivery, Receipt
 from listeners.publishers.publisher import KnowsReadiness, Outgoing, Publisher
 from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
+from listeners.signatures import missing
 from listeners.telemetry import Telemetry
+from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
 from schemas.identifiers import primary
 from schemas.records import CONTENT_BYTES_MAX, Channel, DeadLetter
@@ -73,6 +76,7 @@ class Listener:
         self._retry_after = settings.retry_after
         self._skew_min = settings.skew_min
         self.credentials = Credentials(settings)
+        self._webhooks = Webhooks(settings)
         self._rates = Rates(
             rate_max=settings.request_rate_max, burst_max=settings.request_burst_max
         )
@@ -99,8 +103,14 @@ class Listener:
         """
         received_at = self._clock()
         source: SourceSettings | None = None
+        signed: Signed | None = None
+        repeated = False
         try:
-            if delivery.key:
+            signed = self._signed(body, delivery, received_at)
+            if signed is not None:
+                source = signed.source
+                repeated = self._webhooks.came_before(signed)
+            elif delivery.key:
                 source = self._source(delivery.key, delivery, received_at)
             dialect = DIALECTS[delivery.dialect]
             adapter = dialect.adapter
@@ -118,21 +128,32 @@ class Listener:
             if isinstance(refused, Unreadable) and source is not None:
                 await self._publish([self._letter_of_body(refused, name, body, received_at)])
             raise
-        context = self._context(source, delivery, envelope, received_at)
+        context = self._context(source, delivery, envelope, received_at, signed)
         receipt, records, channels, faults = self._adapted(envelope, adapter, context)
+        if repeated:
+            self._telemetry.request_discarded()
+            return receipt
         if records:
             await self._publish(records)
-        for channel, count in channels.items():
-            self._telemetry.touchpoint_received(channel, count)
-        for reason, count in faults.items():
-            self._telemetry.touchpoint_rejected(reason, source.name, count)
-        for why, count in context.nobody.items():
-            self._telemetry.identifier_blocked(why, count)
-        if context.clamped:
-            self._telemetry.time_adjusted("future_max", source.name, context.clamped)
+        if signed is not None:
+            self._webhooks.remember(signed)
+        self._tell(channels, faults, context)
         seconds = (self._clock() - received_at).total_seconds()
         self._telemetry.request_received(delivery.dialect, max(seconds, 0.0))
         return receipt
+
+    def _tell(
+        self, channels: Mapping[Channel, int], faults: Mapping[Reason, int], context: Context
+    ) -> None:
+        """Count what is durable by now."""
+        for channel, number in channels.items():
+            self._telemetry.touchpoint_received(channel, number)
+        for reason, number in faults.items():
+            self._telemetry.touchpoint_rejected(reason, context.source, number)
+        for why, number in context.nobody.items():
+            self._telemetry.identifier_blocked(why, number)
+        if context.clamped:
+            self._telemetry.time_adjusted("future_max", context.source, context.clamped)
 
     async def ready(self) -> None:
         """Return when records could be made durable now.
@@ -177,12 +198,33 @@ class Listener:
             items=receipts,
             batch=envelope.batch,
             fault=first,
+            answer=envelope.answer,
         )
         return receipt, records, channels, faults
 
+    def _signed(self, body: bytes, delivery: Delivery, now: datetime) -> Signed | None:
+        """Whose signature it bears, within its rate; None where it bears none.
+
+        An open listener knows no secrets, and looks at no signature.
+        """
+        if self.credentials.open:
+            return None
+        dialect = DIALECTS[delivery.dialect]
+        signed = self._webhooks.verified(body, delivery, dialect.schemes, now)
+        if signed is None:
+            if dialect.signs:
+                raise missing()
+            return None
+        if delivery.key:
+            self._check_same(signed.source, delivery.key)
+        self._rates.take(signed.source.name, now)
+        return signed
+
     def _source(self, key: str | None, delivery: Delivery, now: datetime) -> SourceSettings:
-        """Whose key it is, within its rate."""
+        """Whose key it is, within its rate; not that of a source that signs."""
         source = self.credentials.source_of(key, delivery.origin)
+        if source.signed is not None:
+            raise missing()
         self._rates.take(source.name, now)
         return source
 
@@ -195,14 +237,19 @@ class Listener:
             )
 
     def _context(
-        self, source: SourceSettings, delivery: Delivery, envelope: Envelope, now: datetime
+        self,
+        source: SourceSettings,
+        delivery: Delivery,
+        envelope: Envelope,
+        now: datetime,
+        signed: Signed | None,
     ) -> Context:
         return Context(
             source=source.name,
             channel=source.channel,
             received_at=now,
             hash_key=self._hash_key,
-            new_id=self._new_id,
+            new_id=self._new_id if signed is None else _ids_of(signed, self._new_id),
             limits=self._limits,
             call=delivery.call,
             shared=envelope.shared,
@@ -255,6 +302,14 @@ class Listener:
             found=refused.message,
         )
         return _letter(fault, source, body, received_at)
+
+
+def _ids_of(signed: Signed, new_id: Callable[[], str]) -> Callable[[], str]:
+    """Ids for the items of a signed delivery that have none: sent again, they are the same."""
+    if signed.id is None:
+        return new_id
+    numbers = count()
+    return lambda: id_of(signed.source.name, (signed.id, next(numbers)))
 
 
 def _letter_of(fault: ItemRefused, item: bytes, context: Context) -> Outgoing:

@@ -18,7 +18,7 @@ from aiohttp.typedefs import Middleware
 
 from listeners.bodies import too_large
 from listeners.credentials import key_of
-from listeners.dialects import DIALECTS, Question, Route
+from listeners.dialects import DIALECTS, Question, Route, summaries
 from listeners.errors import (
     ListenerError,
     Reason,
@@ -138,11 +138,12 @@ class _Http:
         self._request_rate = settings.request_rate_max
         self._deadline = settings.body_deadline.total_seconds()
         self._rate_min = settings.body_rate_min
-        self._openapi = msgspec.json.encode(document())
+        self._openapi = msgspec.json.encode(document(summaries()))
 
     def receiver(self, name: str, route: Route) -> Handler:
         """The handler of one route that takes touchpoints."""
         answered = route.answer or DIALECTS[name].answer
+        addressed = "twilio" in DIALECTS[name].schemes  # whose signature covers the address
 
         async def receive(request: web.Request) -> web.Response:
             headers = request.headers
@@ -158,12 +159,15 @@ class _Http:
                     request.remote or "",
                     headers,
                     query,
+                    self._address(request) if addressed else "",
                 )
                 receipt = await self._listener.receive(body, delivery)
             except ListenerError as error:
                 reason = error.reason if isinstance(error, Refused) else None
                 close = reason in (Reason.BODY_TOO_SLOW, Reason.BODY_TOO_LARGE)
                 return self._refusal(request, error, close=close, statuses=route.statuses)
+            if receipt.answer is not None:
+                return self._said(request, receipt.answer)
             if receipt.refused:
                 return self._answer(request, 400, receipt.body())
             return self._said(request, answered(receipt))
@@ -191,6 +195,10 @@ class _Http:
             return self._answer(request, 200, msgspec.json.encode(told))
 
         return tell
+
+    def _address(self, request: web.Request) -> str:
+        """The address as the sender wrote it, which is what some vendors sign."""
+        return (self._public_url or f"{request.scheme}://{request.host}") + request.raw_path
 
     async def discard(self, request: web.Request) -> web.Response:
         """An SDK's metrics of itself: taken, counted, not kept."""

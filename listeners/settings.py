@@ -10,7 +10,7 @@ import tomllib
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from listeners.errors import SettingsInvalid
+from listeners.signatures import SCHEMES
 from schemas.brokers import Brokers
 from schemas.records import Channel
 
@@ -40,6 +41,7 @@ replay agrees with what was received, and no secret."""
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_REDIRECT: Final = re.compile(r"https://[^\s?#]+")
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 
@@ -64,15 +66,29 @@ class SourceSettings(BaseModel):
         origins: Browser origins that may use its keys; none for a server's.
         anonymous_ids: A regular expression that a whole id matches when it names a device and no
             person, where the emitter does not say: PostHog's servers.
+        signed: How its requests are signed; then an unsigned one is refused, whatever its key.
+        secrets: What they are signed with; two during a rotation.
+        user_ids: Whether the ids that its chats and bots give to customers are the company's own
+            user ids; otherwise they are as good as a device's.
+        trusts_caller_ids: Whether a caller's number is who calls, also where the network does not
+            attest it.
+        keeps_text: Whether what was typed or said is kept; otherwise only its length is.
+        handoffs: What its bot calls a hand-off to a person: actions, intents, tags.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._\-]+$")
-    keys: tuple[str, ...] = Field(min_length=1)
+    keys: tuple[str, ...] = ()
     channel: Channel | None = None
     origins: tuple[str, ...] = ()
     anonymous_ids: str | None = Field(default=None, max_length=256)
+    signed: Literal["webhook", "twilio", "typeform", "zendesk"] | None = None
+    secrets: tuple[SecretStr, ...] = Field(default=(), max_length=2)
+    user_ids: bool = False
+    trusts_caller_ids: bool = False
+    keeps_text: bool = False
+    handoffs: tuple[str, ...] = ()
 
     @cached_property
     def anonymous(self) -> re.Pattern[str] | None:
@@ -108,6 +124,18 @@ class SourceSettings(BaseModel):
             raise ValueError(message)
         return origins
 
+    @model_validator(mode="after")
+    def _known_somehow(self) -> "SourceSettings":
+        if bool(self.signed) != bool(self.secrets):
+            message = 'expected "signed" and "secrets" together'
+            raise ValueError(message)
+        if not self.keys and not self.secrets:
+            message = "expected keys, or secrets that its requests are signed with"
+            raise ValueError(message)
+        for secret in self.secrets:
+            SCHEMES[self.signed or ""].key(secret.get_secret_value())
+        return self
+
 
 class ListenerSettings(BaseSettings):
     """All of them, each with its unit and default.
@@ -137,7 +165,11 @@ class ListenerSettings(BaseSettings):
         request_rate_max: Requests a second of one source, in the mean; 0 is without limit.
         request_burst_max: Requests of one source at once, before the rate holds.
         retry_after: What a refused emitter is told when the publisher does not say.
-        public_url: The address emitters use, where a proxy stands before the listener.
+        public_url: The address emitters use, where a proxy stands before the listener; what
+            vendors sign begins with it.
+        redirects: Addresses that a call may be sent on to, where the listener stands in its way.
+        signature_window: How far a signed time may be from now.
+        delivery_ids_max: Signed deliveries that are remembered; the oldest is forgotten.
         kafka: The brokers to publish to; None publishes to the embedded log.
         kafka_patience: How long the brokers may take to confirm before the spool takes over.
         spool_bytes_max: What the spool may take on the disk.
@@ -174,11 +206,22 @@ class ListenerSettings(BaseSettings):
     request_burst_max: Count = 100
     retry_after: Duration = timedelta(seconds=5)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$")
+    redirects: tuple[str, ...] = ()
+    signature_window: Duration = timedelta(seconds=300)
+    delivery_ids_max: Count = 100_000
     kafka: Brokers | None = None
     kafka_patience: Duration = timedelta(seconds=2)
     spool_bytes_max: Count = 1_073_741_824
     spool_age_max: Duration = timedelta(hours=24)
     pipeline: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("redirects")
+    @classmethod
+    def _secure(cls, redirects: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_REDIRECT.fullmatch(address) for address in redirects):
+            message = 'expected addresses such as "https://voice.example.com/next", without a query'
+            raise ValueError(message)
+        return redirects
 
     @model_validator(mode="after")
     def _agree(self) -> "ListenerSettings":

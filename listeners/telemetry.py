@@ -74,7 +74,7 @@ class Telemetry:
         )
         self._discarded = Counter(
             "touchpoints_discarded",
-            "Taken and not kept: an emitter's own metrics",
+            "Taken and not kept: an emitter's own metrics, a delivery that came before",
             registry=registry,
         )
         self._ready = Gauge(

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of the listeners, built from the models of `inbound`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
@@ -21,7 +21,7 @@ _SHORT: Final = {
 }
 _ERRORS: Final[Mapping[str, str]] = {
     "400": "The body cannot be read, or the one item it is was refused",
-    "401": "No write key, an unknown one, or a page that may not use it",
+    "401": "No write key, an unknown one, a page that may not use it, or a wrong signature",
     "404": "No such path",
     "405": "Another method is expected",
     "408": "The body came too slowly",
@@ -52,8 +52,12 @@ _ASKED: Final[Mapping[str, str]] = {
 _ASKED_BY_POST: Final = ("/flags", "/decide")
 
 
-def document() -> dict[str, Any]:
-    """Every route with what it takes, its receipt and its errors."""
+def document(webhooks: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    """Every route with what it takes, its receipt and its errors.
+
+    Args:
+        webhooks: Path and summary of the vendors' routes; what their bodies hold is theirs to say.
+    """
     _, schemas = models_json_schema(
         [(model, "validation") for model in (NativeTouchpoint, SegmentCall, SegmentBatch)],
         ref_template=_REF + "{model}",
@@ -67,12 +71,19 @@ def document() -> dict[str, Any]:
             "bodies may be compressed by gzip, deflate or zstd.",
         },
         "security": [{"basic": []}, {"bearer": []}, {"header": []}, {"query": []}],
-        "paths": _paths(),
+        "paths": _paths() | {path: _webhook(summary) for path, summary in webhooks},
         "components": {
             "schemas": {**schemas["$defs"], **_answers()},
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic", "description": "key as user name"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "HMAC-SHA256 over webhook-id.webhook-timestamp.body; vendors "
+                    "that sign in a way of their own have their own header",
+                },
                 "header": {"type": "apiKey", "in": "header", "name": "X-Write-Key"},
                 "query": {
                     "type": "apiKey",
@@ -131,6 +142,15 @@ def _post(summary: str, schema: Mapping[str, Any], *more: str) -> dict[str, Any]
             "responses": _responses(_of("Receipts")),
         }
     }
+
+
+def _webhook(summary: str) -> dict[str, Any]:
+    """A vendor's route: known by its signature or by a key."""
+    route = _post(summary, {}, "application/x-www-form-urlencoded")
+    route["post"]["security"] = [
+        {name: []} for name in ("signature", "basic", "bearer", "header", "query")
+    ]
+    return route
 
 
 def _get(summary: str, parameter: str | None = None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 
 from listeners.adapters.bounds import Bounds, out_of_range
 from listeners.errors import ItemRefused, Reason
-from listeners.exchange import Delivery
+from listeners.exchange import Answer, Delivery
 from listeners.settings import ListenerSettings, SourceSettings
 from schemas.inbound import INTEGER_MAX, Fault, kind_of
 from schemas.records import Channel, Rating, Touchpoint
@@ -63,6 +63,7 @@ class Envelope(NamedTuple):
         key: The write key it carries, if any.
         sent_at: When it left, by the emitter's clock.
         shared: What it says of all its items, for the adapter that unpacked it.
+        answer: What its sender wants to read, whatever becomes of the items.
     """
 
     items: Sequence[bytes]
@@ -70,6 +71,7 @@ class Envelope(NamedTuple):
     key: str | None = None
     sent_at: datetime | None = None
     shared: str | None = None
+    answer: Answer | None = None
 
 
 class Limits(NamedTuple):
@@ -81,6 +83,7 @@ class Limits(NamedTuple):
     identifiers_max: int
     signals_max: int
     future_max: timedelta
+    redirects: tuple[str, ...]
 
     @classmethod
     def of(cls, settings: ListenerSettings) -> "Limits":

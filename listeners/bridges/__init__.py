@@ -1,0 +1,1 @@
+"""Processes that stand beside a vendor and post what it says; they import nothing of the server."""

@@ -217,12 +217,12 @@ def test_what_comes_in_batches_is_told_as_one_by_one(story: Story, chance: Rando
     singly, together = CustomerState(customer="c"), CustomerState(customer="c")
 
     for one in ordered:
-        singly = observe(singly, interaction_of(one, "d", ()), RULES).state
+        singly = observe(singly, interaction_of(one, "d", (), RULES), RULES).state
     while ordered:
         batch, ordered = ordered[: (size := chance.randint(1, 6))], ordered[size:]
         arriving = Arriving(together, RULES)
         for one in batch:
-            arriving.touchpoint(interaction_of(one, "d", ()))
+            arriving.touchpoint(interaction_of(one, "d", (), RULES))
         together = arriving.settled().state
 
     assert [told_of(one, together) for one in together.tail] == [

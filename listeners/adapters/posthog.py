@@ -30,12 +30,12 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter, key_in, moment_in
+from listeners.adapters.envelopes import cutter, device_in, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.posthog_people import IDENTITY_EVENTS, PLACES, TRAITS, impersonal, people_of
 from listeners.errors import ItemRefused, Reason, Unreadable
 from listeners.exchange import Answer, Delivery, Receipt
-from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, kind_of
+from schemas.inbound import LOCATION_LENGTH_MAX, kind_of
 from schemas.records import Channel, Touchpoint
 
 NAMES: Final[Mapping[str, str]] = {
@@ -163,14 +163,7 @@ def _key_of(item: bytes) -> str | None:
 
 def device_of(items: Sequence[bytes]) -> str | None:
     """The one visitor that wrote all events; None when there are several, or none is named."""
-    found = set()
-    for item in items:
-        try:
-            found.add(_decode_sender(item).distinct_id)
-        except (*FAULTS, TypeError):
-            return None
-    device = found.pop() if len(found) == 1 else None
-    return device if isinstance(device, str) else None
+    return device_in(items, lambda item: _decode_sender(item).distinct_id)
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:
@@ -182,7 +175,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     limits = context.limits
     written = read(item, _decode, limits.bounds, EXACT, _explain)
     given = _object(written, "properties")
-    event = text_of(_scalar(written, "event", NAME_LENGTH_MAX), "$.event", limits)
+    event = text_of(_scalar(written, "event"), "$.event", limits)
     if event is None:
         raise lacks(where="$.event", expected="the name of what happened")
     name = NAMES.get(event) or event.removeprefix("$") or event
@@ -338,9 +331,7 @@ def _object(written: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _scalar(
-    written: Mapping[str, Any], key: str, length_max: int | None = None
-) -> str | int | None:
+def _scalar(written: Mapping[str, Any], key: str) -> str | int | None:
     value = written.get(key)
     if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
         return value

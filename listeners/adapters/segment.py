@@ -25,8 +25,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter, key_in, moment_in
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.envelopes import cutter, device_in, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason
 from listeners.exchange import Delivery
@@ -77,8 +77,11 @@ Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MAX)]
 Call = Literal["track", "page", "screen", "identify", "alias", "group", "merge"]
 
 
-class Written(msgspec.Struct, gc=False, rename="camel"):
-    """The shape of `schemas.inbound.SegmentCall`, for the decoder."""
+class Written(msgspec.Struct, gc=False, rename="camel", forbid_unknown_fields=True):
+    """The shape of `schemas.inbound.SegmentCall`, for the decoder.
+
+    `unread` holds the fields that no call has by its makers' documents: they are kept, too.
+    """
 
     type: Call | None = None
     message_id: Id = None
@@ -97,6 +100,13 @@ class Written(msgspec.Struct, gc=False, rename="camel"):
     context: dict[str, Any] | None = None
     integrations: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
+    sent_at: Any = None
+    write_key: Any = None
+    unread: dict[str, Any] | None = msgspec.field(default=None, name="(unread)")
+
+
+class _Tolerant(Written, gc=False, rename="camel", forbid_unknown_fields=False):
+    """The same with fields of any other name."""
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -113,9 +123,23 @@ class _Sender(msgspec.Struct, rename="camel"):
     anonymous_id: Any = None
 
 
-_decode: Final = msgspec.json.Decoder(Written).decode
+_decode_strict: Final = msgspec.json.Decoder(Written).decode
+_decode_tolerant: Final = msgspec.json.Decoder(_Tolerant).decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _cut: Final = cutter(_Body, "batch")
 _decode_sender: Final = msgspec.json.Decoder(_Sender).decode
+
+
+def _decode(item: bytes) -> Written:
+    """A call; fields that it should not have cost a second look, and are kept."""
+    try:
+        return _decode_strict(item)
+    except msgspec.ValidationError:
+        written = _decode_tolerant(item)
+    known = written.__struct_encode_fields__
+    told = _decode_object(item).items()
+    written.unread = {key: value for key, value in told if key not in known}
+    return written
 
 
 def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
@@ -141,14 +165,7 @@ def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
 
 def device_of(items: Sequence[bytes]) -> str | None:
     """The one device that wrote all calls; None when there are several, or none is named."""
-    found = set()
-    for item in items:
-        try:
-            found.add(_decode_sender(item).anonymous_id)
-        except FAULTS:
-            return None
-    device = found.pop() if len(found) == 1 else None
-    return device if isinstance(device, str) else None
+    return device_in(items, lambda item: _decode_sender(item).anonymous_id)
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:
@@ -264,7 +281,8 @@ def _properties(
         "integrations": written.integrations,
         "_metadata": written.metadata,
     }
-    return {**{key: value for key, value in rest.items() if value}, **given}
+    kept = {key: value for key, value in rest.items() if value}
+    return {**(written.unread or {}), **kept, **given}
 
 
 def _impersonal(traits: Mapping[str, Any]) -> dict[str, Any]:

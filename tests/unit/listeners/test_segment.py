@@ -193,6 +193,18 @@ async def test_a_clock_that_is_wrong_again_and_again_is_corrected():
     assert door.counted("touchpoints_limit_reached_total", limit="skew_min") == 2
 
 
+async def test_a_clock_of_whoever_names_no_device_is_that_of_its_address():
+    door = Door()
+
+    for number in range(4):
+        sent = (door.now - timedelta(hours=1)).isoformat()
+        odd = track(messageId=f"odd-{number}", timestamp=sent, anonymousId=["a"])
+        good = track(messageId=str(number), timestamp=sent)
+        await door.segment(batch(odd, good, sentAt=sent), peer="10.0.0.1")
+
+    assert [one.occurred_at == NOON for one in door.touchpoints] == [False, False, True, True]
+
+
 async def test_the_time_on_the_road_is_no_wrong_clock():
     door = Door()
 
@@ -239,6 +251,17 @@ async def test_a_property_of_the_emitter_is_not_overwritten_by_ours():
     await door.segment(track(properties={"type": "prepaid", "context": "kiosk"}))
 
     assert properties(door.touchpoints[0]) == {"type": "prepaid", "context": "kiosk"}
+
+
+async def test_a_field_that_no_call_should_have_is_kept():
+    door = Door()
+    metadata = {"bundled": ["Segment.io"]}
+
+    await door.segment(track(rudderId="r-1", _metadata=metadata, sentAt="2026-11-22T12:00:00Z"))
+
+    kept = properties(door.touchpoints[0])
+    assert (kept["rudderId"], kept["_metadata"]) == ("r-1", metadata)
+    assert "sentAt" not in kept
 
 
 async def test_a_native_item_is_not_a_call():

@@ -1,7 +1,8 @@
 """Notes of agents and answers to surveys: native touchpoints whose channel the path says.
 
 A note or an answer refers to what it is about by `session_hint`: the id of the call, the chat or
-the visit. An answer without one is about the relationship, and `properties.survey.kind` says so.
+the visit. An answer without one is about the relationship: `properties.survey.kind` says so, and a
+signal tells the core to judge no interaction by it.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from listeners.adapters import native
-from listeners.adapters.adapter import Context, Envelope, Limits, lacks
+from listeners.adapters.adapter import Context, Envelope, Limits, lacks, raw_of
 from listeners.errors import ItemRefused, Reason
 from listeners.exchange import Delivery
 from schemas.records import Channel, Touchpoint
@@ -63,13 +64,19 @@ def _answer(touchpoint: Touchpoint) -> Touchpoint:
             expected="nothing, for a survey about the relationship asks about no session",
             found="a session",
         )
-    survey["kind"] = kind_of_survey(touchpoint.session_hint)
+    survey["kind"] = kind = kind_of_survey(touchpoint.session_hint)
     properties["survey"] = survey
+    signals = (*touchpoint.signals, *signals_of_survey(kind))
     return msgspec.structs.replace(
-        touchpoint, properties=msgspec.Raw(msgspec.json.encode(properties))
+        touchpoint, properties=raw_of(properties), signals=tuple(dict.fromkeys(signals))
     )
 
 
 def kind_of_survey(session_hint: str | None) -> str:
     """What an answer is about: the interaction it names, else the relationship."""
     return RELATIONSHIP if session_hint is None else INTERACTION
+
+
+def signals_of_survey(kind: str) -> tuple[str, ...]:
+    """What keeps the two kinds apart."""
+    return ("relationship",) if kind == RELATIONSHIP else ()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
 from pipeline.stitching.missions import Mission, Missions
-from pipeline.stitching.signals import UNDONE
+from pipeline.stitching.signals import RELATIONSHIP, UNDONE
 from schemas.controls import Interaction
 
 SURVEY: Final = "survey"
@@ -63,9 +63,12 @@ def choose(
 
     In this order: the mission its intent names; what it is an answer about; the open journey that
     expects its touchpoint, the one whose next step it is before others, then the one active last;
-    a mission it starts; the open journey active last. An answer begins no journey. A journey that
-    silence ended goes before what is not open; see `recalled_by`.
+    a mission it starts; the open journey active last. An answer begins no journey, and one about
+    the relationship belongs to none. A journey that silence ended goes before what is not open; see
+    `recalled_by`.
     """
+    if one.channel == SURVEY and RELATIONSHIP in one.signals:
+        return None, None, True
     if named is not None:
         for journey in going:
             if journey.mission == named:

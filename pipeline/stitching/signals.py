@@ -53,13 +53,16 @@ BACKGROUND: Final = "background"
 CALLBACK: Final = "callback"
 """The company promised to call, or calls: a contact that was agreed blames nobody."""
 
+RELATIONSHIP: Final = "relationship"
+"""An answer about the company as such: it judges no interaction and belongs to no journey (P)."""
+
 KNOWN: Final = (
     HARD_ON_STEP
     | HARD
     | SOFT
     | COUNTED
     | ENDS
-    | {IDENTITY_ONLY, BACKGROUND, "foreground", HARD_WHERE_EXPECTED, CALLBACK}
+    | {IDENTITY_ONLY, BACKGROUND, "foreground", HARD_WHERE_EXPECTED, CALLBACK, RELATIONSHIP}
 )
 """Every signal that has a meaning."""
 

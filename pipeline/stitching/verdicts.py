@@ -11,7 +11,14 @@ from typing import Final, NamedTuple
 
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import OpenSession
-from pipeline.stitching.signals import FAILURES, HARD, HARD_ON_STEP, HARD_WHERE_EXPECTED, SOFT
+from pipeline.stitching.signals import (
+    FAILURES,
+    HARD,
+    HARD_ON_STEP,
+    HARD_WHERE_EXPECTED,
+    RELATIONSHIP,
+    SOFT,
+)
 from schemas.controls import Interaction
 from schemas.records import Judgement, Reason
 
@@ -93,7 +100,11 @@ def judge(
     """
     if session.machine or one.source in rules.test_sources:
         return None, ()
-    if one.channel == "survey" and one.hint is None and one.journey < 0:
+    if (
+        one.channel == "survey"
+        and one.journey < 0
+        and (one.hint is None or RELATIONSHIP in one.signals)
+    ):
         return None, ()  # a question about the relationship judges no interaction
     plain = not one.signals and one.rating is None and one.channel not in _COUNTING
     if plain and pace is None:

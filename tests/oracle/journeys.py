@@ -195,6 +195,8 @@ class Story(Measures):
         last active; start; last. An answer begins nothing."""
         self._own_mission.add(one.id)
         name, answer = self.names[one.id], one.channel == "survey"
+        if answer and "relationship" in one.signals:
+            return None
         mission = self._taken.get(one.id) or self._named(one)
         if mission is not None:
             running = [path for path in self._open() if path.mission is mission]

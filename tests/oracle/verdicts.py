@@ -56,7 +56,8 @@ def judged(
     """
     if one.source in rules.test_sources:
         return Said(None, [])
-    if one.channel == "survey" and one.session_hint is None and not in_journey:
+    about_nothing = one.session_hint is None or "relationship" in one.signals
+    if one.channel == "survey" and about_nothing and not in_journey:
         return Said(None, [])  # a question about the relationship, not about an interaction
     earlier = [other for other, _ in before if other.source not in rules.test_sources]
     here = [other for other in earlier if place_of[other.id] == place]

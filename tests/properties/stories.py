@@ -52,7 +52,7 @@ SIGNALS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("hangup_by_system",), ("queue_abandoned",), ("menu_repeat",),
     ),
     "agent": (("not_helped",), ("transfer",), ("callback",)),
-    "survey": (("not_helped",),),
+    "survey": (("not_helped",), ("relationship",)),
 }  # fmt: skip
 RATINGS = (
     ("ces", 7), ("ces", 3), ("nps", 6), ("nps", 9), ("csat", 5), ("csat", 2), ("csat", 3),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from listeners.adapters.adapter import Context, Envelope, Limits, lacks
-from listeners.adapters.presets import kind_of_survey
+from listeners.adapters.presets import kind_of_survey, signals_of_survey
 from listeners.adapters.vendor import (
     Said,
     listed,
@@ -115,6 +115,7 @@ def _said(value: Mapping[str, Any], response: Mapping[str, Any]) -> Said:
         content=(value,),
         location=text(response.get("form_id")),
         session=session,
+        signals=signals_of_survey(kind_of_survey(session)),
         intent=text(hidden.get("mission")),
         rating=rating,
     )

@@ -26,7 +26,7 @@ async def test_an_answer_is_a_touchpoint_of_the_survey_channel_about_the_session
     door, _ = await answered()
 
     (one,) = door.touchpoints
-    assert (one.channel, one.session_hint) == ("survey", "CA1")
+    assert (one.channel, one.session_hint, one.signals) == ("survey", "CA1", ())
     assert (one.rating.scale, one.rating.value) == ("ces", 2)
     assert properties(one) == {"comment_length": 12, "survey": {"kind": "interaction"}}
 
@@ -36,6 +36,7 @@ async def test_an_answer_that_names_no_session_is_about_the_relationship():
 
     (one,) = door.touchpoints
     assert properties(one)["survey"] == {"wave": "spring", "kind": "relationship"}
+    assert one.signals == ("relationship",)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ async def test_an_answer_without_a_session_is_about_the_relationship():
 
     (one,) = door.touchpoints
     assert (one.session_hint, properties(one)["survey"]["kind"]) == (None, "relationship")
+    assert one.signals == ("relationship",)
 
 
 async def test_a_score_outside_its_scale_is_refused_beside_a_good_one():

@@ -1,6 +1,7 @@
 """Whose a touchpoint is: by intent, by what is expected, by what was last; and looking back."""
 
 from itertools import permutations
+from typing import Any
 
 import msgspec
 
@@ -236,3 +237,21 @@ def test_a_mission_begun_again_before_it_ended_goes_on() -> None:
     )
 
     assert len(told.live_journeys) == 1
+
+
+def test_an_answer_about_the_relationship_belongs_to_no_journey_and_judges_nothing() -> None:
+    before = touchpoint("10:00", id="1", name="view-bill")
+    asked: dict[str, Any] = {"channel": "survey", "name": "yearly", "rating": ("nps", 0)}
+    for answer in (
+        touchpoint("10:01", "relationship", id="2", **asked),
+        touchpoint("10:01", "relationship", id="2", session_hint="s", **asked),
+        touchpoint("10:01", "relationship", id="2", intent="bill", **asked),
+    ):
+        told = process([before, answer])
+
+        assert told.members("journey_id").get(told.verdicts["1"].journey_id) == frozenset({"1"})
+        assert (told.verdicts["2"].journey_id, told.verdicts["2"].verdict) == (None, None)
+        assert told.verdicts["1"].verdict == "functional"
+
+    in_general = process([before, touchpoint("10:01", id="2", **asked)])
+    assert in_general.verdicts["1"].verdict == "broken"

@@ -1,25 +1,27 @@
-/* Touchpoints: what a website's customers meet; never what they type. docs/emitters-of-our-own.md */
+/* The browser emitter of Touchpoints: docs/emitters-of-our-own.md */
 (() => {
   'use strict'
-  const RAGE_CLICKS = 3, RAGE_WITHIN = 1000, RAGE_PX = 30 // times in ms
+  const RAGE_CLICKS = 3, RAGE_WITHIN = 1000, RAGE_PX = 30
   const DEAD_AFTER = 3000, SERIES_MAX = 30000, ERROR_AFTER = 100, QUICK_BACK = 5000
   const LOAD_SLOW = 4000, INP_SLOW = 500
   const SESSION_GAP = 1800e3, SESSION_MAX = 86400e3
   const KIND_MAX = 10 // of one kind and view; the rest is counted
-  const QUEUE_MAX = 200, ITEM_CHARS = 16000, BATCH_MAX = 50, BATCH_CHARS = 48000, BACKOFF_MAX = 300e3
+  const QUEUE_MAX = 200, ITEM_CHARS = 16000, BATCH_MAX = 50, BATCH_CHARS = 20000, BACKOFF_MAX = 300e3
   const STALE = 43200e3 // sent, unanswered, and older: ids absorb for 24 h
 
   const CLICKABLE = 'a[href],button,summary,[onclick],input,[role=button],[role=link],[role=tab]'
-  const FIELDS = 'input:not([type=submit],[type=button],[type=image],[type=reset]),select,textarea,[contenteditable],video,audio,canvas,iframe'
+  const FIELDS = 'input:not([type=submit],[type=button],[type=image],[type=reset]),select,textarea,[contenteditable],video,audio,canvas,iframe,label'
   // Answered unseen; made for many clicks.
-  const UNSEEN = FIELDS + ',label,[download],[target=_blank],a[href^=mailto],a[href^=tel]'
+  const UNSEEN = FIELDS + ',[download],[target=_blank],a[href^=mailto],a[href^=tel]'
   const REPEATED = FIELDS + ',[role=spinbutton],[role=slider],[role=grid]'
   const REPEATED_NAME = /(^|[\s_-])(plus|minus|stepper|quantity|qty|calendar|date-?picker|pagination|carousel|slider|swiper|player)([\s_-]|$)/i
 
+  const early = window.touchpoints
+  if (early?.track) return // included twice
   const script = document.currentScript, plainFetch = window.fetch
   const now = () => performance.now()
   const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => (b + 256).toString(16).slice(1)).join('')
-  const safe = (work) => (...args) => { try { return work(...args) } catch { return undefined } }
+  const safe = (work) => (...args) => { try { return work(...args) } catch {} }
   const on = (target, types, work) => types.split(' ').forEach((type) => target.addEventListener(type, safe(work), true))
 
   let options, endpoint, consented, listening
@@ -28,9 +30,9 @@
   const allowed = () => consented && !navigator.globalPrivacyControl && navigator.doNotTrack !== '1'
 
   const memory = {}
-  const storing = (work, otherwise) => { try { return work(localStorage) } catch { return otherwise && otherwise() } }
+  const storing = (work, otherwise) => { try { return work(localStorage) } catch { return otherwise?.() } }
   const get = (key) => storing((kept) => kept['tp.' + key]) || memory[key]
-  const set = (key, value) => storing((kept) => { kept['tp.' + key] = value }, () => { memory[key] = value })
+  const set = (key, value) => storing((kept) => { kept['tp.' + key] = value }, () => { remove(key); memory[key] = value })
   const remove = (key) => { delete memory[key]; storing((kept) => kept.removeItem('tp.' + key)) }
   const keys = () => storing((kept) => Object.keys(kept).filter((key) => key.startsWith('tp.')).map((key) => key.slice(3))) || []
 
@@ -42,7 +44,7 @@
   }
 
   // A key for each item: tabs do not disturb one another.
-  const queue = new Map(), flying = new Set() // id → text; ids under way
+  const queue = new Map(), flying = new Set() // id → text; ids
   let serial = 46656, dropped = 0, due = Infinity, timer, sending, failures = 0, waitUntil = 0, batchMax = BATCH_MAX
 
   const drop = (id) => { queue.delete(id); remove('q.' + id) }
@@ -62,9 +64,9 @@
   function adopt(age) {
     for (const key of keys().sort()) {
       const id = key.slice(2), text = get(key)
-      if (!key.startsWith('q.') || queue.has(id) || !text) continue
-      const sent = text[0] === '~', plain = text.slice(+sent), old = Date.now() - JSON.parse(plain).occurred_at
-      if (sent && old > STALE) remove(key)
+      if (!key.startsWith('q.') || queue.has(id)) continue
+      const sent = text[0] === '~', plain = text.slice(+sent), old = Date.now() - safe(JSON.parse)(plain)?.occurred_at
+      if (!(old < STALE || !sent && old)) remove(key)
       else if (old >= age && queue.size < QUEUE_MAX) queue.set(id, plain)
     }
     schedule(options.flushAfter)
@@ -88,7 +90,7 @@
 
   const body = (ids) => `[${ids.map((id) => queue.get(id))}]`
 
-  // Text, and the key in the query: no preflight. keepalive: as a beacon.
+  // Text, the key in the query: no preflight. keepalive: a beacon.
   const post = (ids) => plainFetch.call(window, endpoint, { method: 'POST', body: body(ids), keepalive: true, credentials: 'omit', redirect: 'error' })
     .then((answer) => answered(answer, ids), () => failed())
     .then(() => {
@@ -112,7 +114,7 @@
   }
 
   function failed(answer) {
-    const asked = answer && 1000 * answer.headers.get('Retry-After') || 0
+    const asked = 1000 * answer?.headers.get('Retry-After') || 0
     waitUntil = now() + Math.min(BACKOFF_MAX, asked + 1000 * 2 ** failures++ * (0.5 + Math.random() / 2))
     if (answer) console.warn('touchpoints: answered', answer.status)
   }
@@ -120,7 +122,7 @@
   // The answer may find nobody: what went is marked.
   function sendLast() {
     const ids = batch()
-    for (const id of flying) set('q.' + id, '~' + queue.get(id))
+    for (const id of flying) if (queue.has(id)) set('q.' + id, '~' + queue.get(id))
     if (!ids[0]) return
     if ('keepalive' in Request.prototype) post(ids)
     else navigator.sendBeacon(endpoint, body(ids))
@@ -145,14 +147,14 @@
     })
   }
 
-  // The first of its kind, place and view; the others are counted.
+  // The first of its kind, place and view.
   function trouble(kind, signals, properties, { key = random(), element, ...more } = {}) {
     if (!view) return
     const { counts, seen } = view
     if (seen.has(kind + key) || counts[kind] >= KIND_MAX) { view.suppressed++; return }
     counts[kind] = (counts[kind] || 0) + 1
     seen.add(kind + key)
-    const named = element && element.closest('[data-touchpoint]')
+    const named = element?.closest('[data-touchpoint]')
     emit(named ? named.dataset.touchpoint : kind, { signals, properties: { kind, ...properties }, ...more })
   }
 
@@ -195,6 +197,7 @@
         !element.closest(UNSEEN) && clickable(element)
       one = { x, y, at, element, location: view.location, times: [], clicks: 0, dead }
       watching.observe(document, { subtree: true, childList: true, attributes: true, characterData: true })
+      addEventListener('beforeunload', alive) // for good, it may cost the back cache
       series.push(one)
     }
     one.clicks++
@@ -206,7 +209,7 @@
 
   function settle({ at, location, element, ...one }) {
     series.splice(series.findIndex((other) => other.timer === one.timer), 1)
-    if (!series[0]) watching.disconnect()
+    if (!series[0]) { watching.disconnect(); removeEventListener('beforeunload', alive) }
     const signals = [...(one.rage ? ['rage_click'] : []), ...(one.dead ? ['dead_click'] : [])]
     if (signals[0]) trouble(signals[0], signals, { clicks: one.clicks, element: described(element) }, { at, location, element })
   }
@@ -215,7 +218,7 @@
 
   function scriptError(error, otherwise) {
     const { name, message, stack } = error || {}
-    const [type] = /^[\w$.]{1,64}$/.exec(name) || ['Error']
+    const [type] = /^[\w$.]{1,64}$/.exec(name ?? 'Error') || ['Error']
     const [, place = otherwise] = /(https?:[^\s()?#]+:\d+:\d+)\)?$/m.exec(String(stack).split(message || '\n').pop()) || []
     const signals = ['js_error'], { element, at } = now() - clicked.at <= ERROR_AFTER ? clicked : {}
     if (at) signals.unshift('error_click')
@@ -226,7 +229,7 @@
 
   function request(method, address) {
     const { origin, pathname, href } = new URL(address, location.href)
-    if (!view || !href.startsWith('http') || (options.ignore && options.ignore(href))) return undefined
+    if (!view || !href.startsWith('http') || options.ignore?.(href)) return
     alive()
     const at = now(), url = (origin === location.origin ? '' : origin) + bare(pathname), place = view.location
     const told = (outcome) => {
@@ -251,13 +254,11 @@
   function patchAll() {
     const watched = safe((method, address) => request(String(method || 'GET').toUpperCase(), address))
     patch(window, 'fetch', (plain, self, args) => {
-      const [input, { method } = {}] = args.map((one) => one || undefined), made = plain.apply(self, args)
-      const told = watched(method || (input && input.method), (input && input.url) || input)
+      const [input, init] = args, made = plain.apply(self, args)
+      const told = watched(init?.method || input?.method, input?.url || input)
       if (told) {
-        made.then((answer) => told(answer.status || 200), (error) => {
-          const name = error && error.name
-          told(name === 'TimeoutError' ? 'timeout' : name !== 'AbortError' && 'network')
-        })
+        made.then((answer) => told(answer.status || 200), (error) =>
+          told({ TimeoutError: 'timeout', AbortError: 0 }[error?.name] ?? 'network'))
       }
       return made
     })
@@ -304,8 +305,9 @@
     const name = label(field), { fields } = view
     if (!invalid.size) {
       setTimeout(safe(() => {
-        trouble('validation_error', ['validation_error'], { form: field.form ? described(field.form) : '', fields: Object.fromEntries(invalid.values()) }, { element: field })
+        const found = Object.fromEntries(invalid.values())
         invalid.clear()
+        trouble('validation_error', ['validation_error'], { form: field.form && described(field.form), fields: found }, { element: field })
       }))
     }
     if (!invalid.has(field)) invalid.set(field, [name, fields[name] = (fields[name] || 0) + 1])
@@ -387,11 +389,11 @@
     patchAll()
     observeVitals(start)
     on(window, 'click', click)
-    on(window, 'input change scroll toggle submit popstate hashchange blur beforeunload play pause', alive)
+    on(window, 'input change scroll toggle submit popstate hashchange blur play pause', alive)
     on(window, 'error', ({ message, error, filename, lineno, colno }) => {
       if (message && !message.startsWith('ResizeObserver')) scriptError(error, bare(`${filename || 'unknown'}`) + `:${lineno}:${colno}`)
     })
-    on(window, 'unhandledrejection', ({ reason }) => { if (reason && reason.name !== 'AbortError') scriptError(reason, 'unknown') })
+    on(window, 'unhandledrejection', ({ reason }) => { if (reason?.name !== 'AbortError') scriptError(reason, 'unknown') })
     on(window, 'input change', edit)
     on(window, 'submit', ({ target }) => edited.delete(target))
     on(window, 'keydown', ({ key }) => { if (key === 'Enter') acted = now() })
@@ -423,7 +425,7 @@
   const api = {
     start(given) {
       if (options) return
-      if (!given || !given.key || !given.endpoint) throw new TypeError('touchpoints: expected key and endpoint')
+      if (!given?.key || !given.endpoint) throw new TypeError('touchpoints: expected key and endpoint')
       options = { flushAfter: 2000, ...given }
       endpoint = new URL('/v1/touchpoints?writeKey=' + encodeURIComponent(given.key), given.endpoint).href
       consented = given.consent !== 'required'
@@ -463,9 +465,8 @@
   for (const name of ['track', 'intent', 'identify', 'reset']) {
     patch(api, name, (plain, self, args) => { try { plain(...args) } catch (error) { console.warn('touchpoints:', error) } })
   }
-  const early = window.touchpoints
   window.touchpoints = api
-  if (script && script.dataset.key) {
+  if (script?.dataset.key) {
     const { flushAfter = 2000, ...given } = script.dataset
     api.start({ endpoint: script.src, ...given, flushAfter: +flushAfter })
   }

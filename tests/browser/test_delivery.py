@@ -117,6 +117,43 @@ async def test_a_batch_that_is_too_large_for_the_listener_goes_in_parts(browser)
         assert steps(site) == list(range(20))
 
 
+async def test_text_of_many_bytes_goes_in_requests_that_may_outlive_their_page(site):
+    tab = await site.visit()
+    await tab.run(
+        "for (let n = 0; n < 40; n++) touchpoints.track('step', { n, text: '\u8a9e'.repeat(1000) })"
+    )
+
+    await site.has("step", 40)
+
+    assert steps(site) == list(range(40))
+
+
+async def test_what_others_wrote_into_the_storage_harms_nothing(site):
+    who = await site.person()
+    tab = await site.visit(who=who)
+    old = "(hours) => JSON.stringify({ occurred_at: Date.now() - hours * 3600e3 })"
+    await tab.run(
+        f"(old => {{ localStorage['tp.q.1'] = 'rubbish'; localStorage['tp.q.2'] = '~' + old(13);"
+        f" localStorage['tp.session'] = 'rubbish' }})({old})"
+    )
+    await site.visit(who=who)
+    await site.has("page_view", 2)
+    await tab.until(f"{COUNT} === 0")
+
+    assert {one.name for one in site.arrived} <= {"page_view", "shop_opened"}
+    assert site.door.letters == []
+
+
+async def test_a_script_that_is_included_twice_tells_once(site):
+    site.options += f"></script><script async src='{site.listener}/emitter.js' data-key='shop-key'"
+    tab = await site.visit()
+    await tab.run("touchpoints.track('last')")
+    await site.has("last")
+
+    assert len(await tab.run("[...document.scripts].map((one) => one.src)")) == 3
+    assert len(site.named("page_view")) == 1
+
+
 async def test_the_queue_is_bounded_the_oldest_goes_and_is_counted(site):
     tab = await site.visit()
     await site.has("shop_opened")

@@ -17,6 +17,7 @@ async def clicks(site):
     await patient.click("#nothing")
     await calm.click("#text", times=6)
     await calm.click("#plus", times=4)
+    await calm.click("#terms", times=2)  # each is told twice, of the label and of its box
     for harmless in ("#works", "#note", "#email", "#editable"):
         await calm.click(harmless)
     await site.has("rage_click")

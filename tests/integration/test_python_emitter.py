@@ -100,7 +100,7 @@ async def test_what_is_said_arrives_field_by_field(made):
 
 
 async def test_nothing_is_lost_or_doubled_by_503_and_then_429_and_the_order_stays(made):
-    door = LiveDoor(sources=[SHOP], request_rate_max=2.0, request_burst_max=1)
+    door = LiveDoor(sources=[SHOP], request_rate_max=1.0, request_burst_max=1)
     async with door.served() as url:
         door.publisher.down = True
         emitter, refused = made(url, batch_max=20), threading.Event()

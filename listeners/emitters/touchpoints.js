@@ -16,9 +16,11 @@
   const REPEATED = FIELDS + ',[role=spinbutton],[role=slider],[role=grid]'
   const REPEATED_NAME = /(^|[\s_-])(plus|minus|stepper|quantity|qty|calendar|date-?picker|pagination|carousel|slider|swiper|player)([\s_-]|$)/i
 
-  const early = window.touchpoints
-  if (early?.track) return // included twice
-  const script = document.currentScript, plainFetch = window.fetch
+  const early = window.touchpoints, script = document.currentScript
+  const { flushAfter = 2000, ...given } = script?.dataset ?? {}
+  const tag = given.key && { endpoint: script.src, ...given, flushAfter: +flushAfter }
+  if (early?.track) return tag && early.start(tag)
+  const plainFetch = window.fetch
   const now = () => performance.now()
   const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => (b + 256).toString(16).slice(1)).join('')
   const safe = (work) => (...args) => { try { return work(...args) } catch {} }
@@ -43,7 +45,7 @@
     return id
   }
 
-  // A key for each item: tabs do not disturb one another.
+  // A key an item: tabs do not meet.
   const queue = new Map(), flying = new Set() // id → text; ids
   let serial = 46656, dropped = 0, due = Infinity, timer, sending, failures = 0, waitUntil = 0, batchMax = BATCH_MAX
 
@@ -197,7 +199,7 @@
         !element.closest(UNSEEN) && clickable(element)
       one = { x, y, at, element, location: view.location, times: [], clicks: 0, dead }
       watching.observe(document, { subtree: true, childList: true, attributes: true, characterData: true })
-      addEventListener('beforeunload', alive) // for good, it may cost the back cache
+      addEventListener('beforeunload', alive) // for good it costs the back cache
       series.push(one)
     }
     one.clicks++
@@ -333,13 +335,12 @@
     }, { durationThreshold: 40 })
   }
 
-  // When first hidden or left, and again should it turn slow.
+  // When first hidden or left; again should it turn slow.
   function tellVitals() {
     const inp = [...interactions.values()].sort((a, b) => b - a)[Math.floor(interactions.size / 50)]
     const slow = lcp > LOAD_SLOW || inp > INP_SLOW
     if (view.told && (view.told > 1 || !slow)) return
     view.told = slow ? 2 : 1
-    // Unless slow it is not to be judged.
     emit('web_vitals', { signals: [slow ? 'slow' : 'identity_only'], properties: {
       lcp_ms: lcp && Math.round(lcp), inp_ms: inp, cls: Math.round(cls * 1e4) / 1e4, seconds: Math.round((now() - view.at) / 1000), suppressed: view.suppressed } })
   }
@@ -466,9 +467,6 @@
     patch(api, name, (plain, self, args) => { try { plain(...args) } catch (error) { console.warn('touchpoints:', error) } })
   }
   window.touchpoints = api
-  if (script?.dataset.key) {
-    const { flushAfter = 2000, ...given } = script.dataset
-    api.start({ endpoint: script.src, ...given, flushAfter: +flushAfter })
-  }
+  if (tag) api.start(tag)
   if (Array.isArray(early)) early.forEach(([name, ...args]) => safe(api[name])(...args))
 })()

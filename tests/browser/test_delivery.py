@@ -150,7 +150,8 @@ async def test_what_others_wrote_into_the_storage_harms_nothing(site):
 
 
 async def test_a_script_that_is_included_twice_tells_once(site):
-    site.options += f"></script><script async src='{site.listener}/emitter.js' data-key='shop-key'"
+    again = f"<script async src='{site.listener}/emitter.js' {site.options}"
+    site.options += f" data-key='shop-key'></script>{again}"
     tab = await site.visit()
     await tab.run("touchpoints.track('last')")
     await site.has("last")

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 from listeners.bodies import too_large
 from listeners.credentials import key_of
 from listeners.dialects import DIALECTS, Question, Route, summaries
+from listeners.emitter_script import emitter_script
 from listeners.errors import (
     ListenerError,
     Reason,
@@ -91,6 +92,7 @@ def application(
         (_ASKED, "/healthz", http.healthz),
         (_ASKED, "/readyz", http.readyz),
         (_ASKED, "/openapi.json", http.openapi),
+        (_ASKED, "/emitter.js", emitter_script),
     ]
     for name, dialect in DIALECTS.items():
         routes += [(one.methods, one.path, http.receiver(name, one)) for one in dialect.routes]

@@ -128,6 +128,14 @@ def _paths() -> dict[str, Any]:
     paths["/healthz"] = _get("Am I up")
     paths["/readyz"] = _get("Can I deliver")
     paths["/openapi.json"] = _get("This document")
+    script = {"text/javascript": {"schema": {"type": "string"}}}
+    paths["/emitter.js"] = {
+        "get": {
+            "summary": "The browser emitter, for a script tag",
+            "security": [],
+            "responses": {"200": {"description": "The script", "content": script}},
+        }
+    }
     return paths
 
 

@@ -101,6 +101,30 @@ def test_the_wheel_has_the_packages_and_their_contracts_and_nothing_else(wheel):
 
     assert {name for name in names if ".dist-info/" not in name} == ours
     assert "schemas/contracts/touchpoint.v1.schema.json" in names
+    assert {f"listeners/emitters/touchpoints{kind}" for kind in (".js", ".d.ts")} <= names
+
+
+def test_the_wheel_holds_both_emitters_and_the_one_in_python_needs_nothing_else(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    isolated = [sys.executable, "-I", "-S", "-c"]  # no site-packages: the standard library alone
+    source = (ROOT / "listeners" / "emitters" / "touchpoints.js").read_bytes()
+
+    said = subprocess.run(
+        [
+            *isolated,
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+            "from listeners.emitters.python import Emitter\n"
+            "print(Emitter('http://127.0.0.1:1', key='k', channel='app').counts.sent)",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (said.stdout, said.stderr) == ("0\n", "")
+    assert (tmp_path / "listeners" / "emitters" / "touchpoints.js").read_bytes() == source
 
 
 def test_help_and_the_catalogue_of_topics_need_nothing_but_the_wheel(installed):

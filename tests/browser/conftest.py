@@ -1,0 +1,25 @@
+"""One Chromium for all tests; without one they are skipped and say what is missing."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.browser import chromium
+from tests.browser.site import Site, served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[str]:
+    path = chromium.found()
+    if path is None:
+        pytest.skip(f"no Chromium ({', '.join(chromium.NAMES)}): apt-get install chromium")
+    with chromium.running(path) as address:
+        yield address
+
+
+@pytest.fixture
+async def site(browser: str) -> AsyncIterator[Site]:
+    async with chromium.connected(browser) as connection, served(connection) as made:
+        yield made
+        complaints = [one for tab in made.tabs for one in tab.complaints()]
+        assert complaints == []

@@ -7,7 +7,7 @@ import msgspec
 from pipeline.runtimes.kafka.changelog import Output
 from pipeline.stitching.change import Message
 from schemas import codec
-from schemas.topics import VOTES
+from schemas.records import Votes
 
 VERSION_HEADER: Final = "version"
 """Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
@@ -56,7 +56,7 @@ class Sending:
             value = as_they_came.get(id(record)) if as_they_came else None
             version: list[tuple[str, str | bytes | None]] | None = None
             if value is None:
-                if topic == VOTES:
+                if type(record) is Votes:
                     record = msgspec.structs.replace(record, partition=self._number)
                 value = codec.encode(record)
             elif made.version:

@@ -7,8 +7,15 @@ from pipeline.runtimes.kafka.changelog import Restored
 from pipeline.runtimes.kafka.partition import Batch, StagePartition
 from pipeline.topology import STITCH, WATCH
 from schemas import codec
+from schemas.controls import Presence
 from schemas.records import Alert, Votes
-from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINT_ALERTS, VERDICTS, VOTES
+from schemas.topics import (
+    CUSTOMER_TOUCHPOINTS,
+    DEAD_LETTERS,
+    TOUCHPOINT_ALERTS,
+    VERDICTS,
+    VOTES,
+)
 from tests.builders import RULES, at, touchpoint
 
 
@@ -28,9 +35,21 @@ def committed(partition: StagePartition, topic: str, records: list[Record]) -> l
 
 
 def sent(batches: list[Batch], topic: str) -> list[Any]:
+    """The records on a topic, and nothing of what touchpoints tell each other there."""
     kinds: dict[str, Any] = {VOTES: Votes, TOUCHPOINT_ALERTS: Alert}
     outputs = [output for batch in batches for output in batch.outputs if output.topic == topic]
-    return [codec.decode(output.value, kinds[topic]) for output in outputs]
+    assert not any(output.topic == DEAD_LETTERS for batch in batches for output in batch.outputs)
+    return [
+        codec.decode(output.value, kinds[topic])
+        for output in outputs
+        if codec.decode_control(output.value) is None
+    ]
+
+
+def told(batches: list[Batch]) -> set[type]:
+    """The kinds of what touchpoints tell each other."""
+    values = [output.value for batch in batches for output in batch.outputs]
+    return {type(control) for value in values if (control := codec.decode_control(value))}
 
 
 def payments(count: int, *signals: str, start: int = 0) -> list[Record]:
@@ -76,6 +95,7 @@ def test_a_break_that_two_partitions_count_is_one_alert_of_the_third_stage():
     alerts: list[Alert] = sent(batches, TOUCHPOINT_ALERTS)
     assert {(one.touchpoint, one.state) for one in alerts} == {("pay-in-app", "firing")}
     assert {one.mission for one in alerts if one.within is None} == {"pay-bill"}
+    assert Presence in told(batches)
 
 
 def test_the_wall_clock_ends_the_minutes_when_votes_stop_coming():

@@ -94,7 +94,6 @@ def touchpoint_of(said: Said, context: Context, where: str = "$") -> Touchpoint:
     except ItemRefused as refused:
         if refused.reason != Reason.NO_IDENTIFIER or session is None:
             raise
-    check_object(dict(said.properties), limits.bounds, where, depth=1)
     signals = signals_of(name, {}, tuple(dict.fromkeys(said.signals)), limits)
     touchpoint_id = text_of(said.id, f"{where}: the id", limits)
     claimed = None if said.at is None else time_of(said.at, f"{where}: the time")

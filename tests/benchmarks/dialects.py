@@ -16,6 +16,7 @@ from typing import Any
 
 from listeners import dialects
 from listeners.exchange import Delivery
+from tests.benchmarks import vendors
 from tests.benchmarks.listener import native, new_listener, over_http, segment
 
 ROUNDS = 5
@@ -217,6 +218,22 @@ DIALECTS: dict[str, tuple[Any, str, str]] = {
         [cloud(n) for n in range(BATCH)],
         "/v1/events",
         "application/cloudevents-batch+json",
+    ),
+    "Rasa": ([vendors.rasa(n) for n in range(BATCH)], "/chatbot/rasa", "application/json"),
+    "Bot Framework": (
+        [vendors.activity(n) for n in range(BATCH)],
+        "/chatbot/botframework",
+        "application/json",
+    ),
+    "Asterisk": (
+        {"bridge": "pbx-1", "sent_at": SENT, "events": [vendors.step(n) for n in range(BATCH)]},
+        "/ivr/asterisk",
+        "application/json",
+    ),
+    "Amazon Connect": (
+        [vendors.contact(n) for n in range(BATCH)],
+        "/ivr/amazon-connect",
+        "application/json",
     ),
 }
 

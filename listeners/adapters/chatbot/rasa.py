@@ -71,7 +71,11 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         raise lacks(where="$.event", expected="the type of an event, such as user")
     if text(event.get("sender_id")) is None:
         raise lacks(where="$.sender_id", expected="the conversation's id")
-    return touchpoint_of(_said(event, context), context)
+    said = _said(event, context)
+    if said.id is None and said.at is not None:
+        # Rasa has no id; its line as it came is quicker to hash than what was made of it.
+        said = said._replace(content=(item.decode(),))
+    return touchpoint_of(said, context)
 
 
 def _turn(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +118,6 @@ def _said(event: Mapping[str, Any], context: Context) -> Said:
         properties={**without_text(kept, _TYPED, context), "event": kind},
         at=None if at is None else at * 1000,
         id=text(event.get("id")),
-        content=None if at is None else (event,),
         location=intent or action or (text(event.get("name")) if kind == "active_loop" else None),
         session=sender,
         signals=_signals(kind, action, intent, event, parsed, context),

@@ -277,7 +277,7 @@ async def test_every_route_of_every_dialect_is_described(ask):
         if method != "HEAD"
     } | {(path, "post") for dialect in DIALECTS.values() for path in dialect.discards}
     described = {(path, method) for path, methods in paths.items() for method in methods}
-    unkeyed = {(path, "get") for path in ("/healthz", "/readyz", "/openapi.json")}
+    unkeyed = {(path, "get") for path in ("/healthz", "/readyz", "/openapi.json", "/emitter.js")}
     assert described == served | {("/v1/touchpoints", "post")} | unkeyed
 
 

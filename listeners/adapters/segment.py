@@ -77,8 +77,11 @@ Name = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MAX)]
 Call = Literal["track", "page", "screen", "identify", "alias", "group", "merge"]
 
 
-class Written(msgspec.Struct, gc=False, rename="camel"):
-    """The shape of `schemas.inbound.SegmentCall`, for the decoder."""
+class Written(msgspec.Struct, gc=False, rename="camel", forbid_unknown_fields=True):
+    """The shape of `schemas.inbound.SegmentCall`, for the decoder.
+
+    `unread` holds the fields that no call has by its makers' documents: they are kept, too.
+    """
 
     type: Call | None = None
     message_id: Id = None
@@ -97,6 +100,13 @@ class Written(msgspec.Struct, gc=False, rename="camel"):
     context: dict[str, Any] | None = None
     integrations: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
+    sent_at: Any = None
+    write_key: Any = None
+    unread: dict[str, Any] | None = msgspec.field(default=None, name="(unread)")
+
+
+class _Tolerant(Written, gc=False, rename="camel", forbid_unknown_fields=False):
+    """The same with fields of any other name."""
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -113,9 +123,23 @@ class _Sender(msgspec.Struct, rename="camel"):
     anonymous_id: Any = None
 
 
-_decode: Final = msgspec.json.Decoder(Written).decode
+_decode_strict: Final = msgspec.json.Decoder(Written).decode
+_decode_tolerant: Final = msgspec.json.Decoder(_Tolerant).decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _cut: Final = cutter(_Body, "batch")
 _decode_sender: Final = msgspec.json.Decoder(_Sender).decode
+
+
+def _decode(item: bytes) -> Written:
+    """A call; fields that it should not have cost a second look, and are kept."""
+    try:
+        return _decode_strict(item)
+    except msgspec.ValidationError:
+        written = _decode_tolerant(item)
+    known = written.__struct_encode_fields__
+    told = _decode_object(item).items()
+    written.unread = {key: value for key, value in told if key not in known}
+    return written
 
 
 def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
@@ -264,7 +288,8 @@ def _properties(
         "integrations": written.integrations,
         "_metadata": written.metadata,
     }
-    return {**{key: value for key, value in rest.items() if value}, **given}
+    kept = {key: value for key, value in rest.items() if value}
+    return {**(written.unread or {}), **kept, **given}
 
 
 def _impersonal(traits: Mapping[str, Any]) -> dict[str, Any]:

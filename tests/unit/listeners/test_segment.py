@@ -241,6 +241,17 @@ async def test_a_property_of_the_emitter_is_not_overwritten_by_ours():
     assert properties(door.touchpoints[0]) == {"type": "prepaid", "context": "kiosk"}
 
 
+async def test_a_field_that_no_call_should_have_is_kept():
+    door = Door()
+    metadata = {"bundled": ["Segment.io"]}
+
+    await door.segment(track(rudderId="r-1", _metadata=metadata, sentAt="2026-11-22T12:00:00Z"))
+
+    kept = properties(door.touchpoints[0])
+    assert (kept["rudderId"], kept["_metadata"]) == ("r-1", metadata)
+    assert "sentAt" not in kept
+
+
 async def test_a_native_item_is_not_a_call():
     door = Door()
 

@@ -7,6 +7,7 @@ in `samples` beside it, a folder for each SDK. Nothing here needs a broker.
 import base64
 import json
 import os
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -118,3 +119,50 @@ async def test_what_phones_send_is_accepted():
     assert door.letters == []
     assert {one.channel for one in door.touchpoints} == {"app"}
     assert {one.identifiers.get("user_id") for one in door.touchpoints} <= {"u-42", None}
+
+
+def fields_of(item):
+    """The fields of an event; below them those that an SDK names, and not its user."""
+    for key, value in item.items():
+        yield key
+        if key in ("context", "options"):
+            yield from value
+        if key == "properties":
+            yield from (name for name in value if name.startswith("$"))
+
+
+def items_of(request):
+    told = request.get("json") or request.get("body_decoded", {}).get("json")
+    if told is None:
+        return [request["query_decoded"]] if request.get("query_decoded") else []
+    if isinstance(told, list):
+        return told
+    listed = next((told[key] for key in ("batch", "data") if isinstance(told.get(key), list)), None)
+    return [told] if listed is None else [*listed, dict.fromkeys(told, 0)]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *("segment-analytics-python", "segment-analytics-node", "rudder-sdk-python"),
+        *("snowplow-tracker-python", "snowplow-browser-tracker", "posthog-python"),
+        *("cloudevents", "vendors/mobile"),
+    ],
+)
+def test_every_field_of_the_recorded_requests_is_accounted_for(folder):
+    document = (Path(__file__).parents[2] / "docs" / "emitters.md").read_text()
+    named = {
+        word
+        for code in re.findall(r"`([^`\n]+)`", document)
+        for word in re.findall(r"[$\w]+", code)
+    }
+
+    seen = set()
+    for path in (SAMPLES / folder).glob("*.json"):
+        request = json.loads(path.read_text())
+        if "method" in request:
+            seen |= {field for item in items_of(request) for field in fields_of(item)}
+
+    assert seen
+    of_users = {"message", "unicode", "url"}  # A binary event's body is its sender's data.
+    assert seen - named - of_users - {"batch", "data"} == set()

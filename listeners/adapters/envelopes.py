@@ -1,6 +1,6 @@
 """Batches of SDKs: an object around a list of items, cut up so that one item spoils no other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -107,6 +107,25 @@ def _lenient(text: bytes | None) -> Any:
         return None if text is None else _decode_any(text)
     except FAULTS:
         return None
+
+
+def device_in(items: Sequence[bytes], told: Callable[[bytes], object]) -> str | None:
+    """The one device that wrote all items; None when there are several, or one names none.
+
+    Args:
+        items: JSON bytes of each item.
+        told: What an item says of its device; may raise what decoding raises.
+    """
+    found = set()
+    for item in items:
+        try:
+            device = told(item)
+        except FAULTS:
+            return None
+        if not isinstance(device, str):
+            return None
+        found.add(device)
+    return found.pop() if len(found) == 1 else None
 
 
 def moment_in(value: object) -> datetime | None:

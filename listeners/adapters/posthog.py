@@ -30,7 +30,7 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter, key_in, moment_in
+from listeners.adapters.envelopes import cutter, device_in, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.posthog_people import IDENTITY_EVENTS, PLACES, TRAITS, impersonal, people_of
 from listeners.errors import ItemRefused, Reason, Unreadable
@@ -163,14 +163,7 @@ def _key_of(item: bytes) -> str | None:
 
 def device_of(items: Sequence[bytes]) -> str | None:
     """The one visitor that wrote all events; None when there are several, or none is named."""
-    found = set()
-    for item in items:
-        try:
-            found.add(_decode_sender(item).distinct_id)
-        except (*FAULTS, TypeError):
-            return None
-    device = found.pop() if len(found) == 1 else None
-    return device if isinstance(device, str) else None
+    return device_in(items, lambda item: _decode_sender(item).distinct_id)
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:

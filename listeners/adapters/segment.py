@@ -25,8 +25,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter, key_in, moment_in
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.envelopes import cutter, device_in, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason
 from listeners.exchange import Delivery
@@ -165,14 +165,7 @@ def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
 
 def device_of(items: Sequence[bytes]) -> str | None:
     """The one device that wrote all calls; None when there are several, or none is named."""
-    found = set()
-    for item in items:
-        try:
-            found.add(_decode_sender(item).anonymous_id)
-        except FAULTS:
-            return None
-    device = found.pop() if len(found) == 1 else None
-    return device if isinstance(device, str) else None
+    return device_in(items, lambda item: _decode_sender(item).anonymous_id)
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:

@@ -31,7 +31,7 @@ from listeners.adapters.adapter import (
     time_of,
 )
 from listeners.adapters.bounds import FAULTS, check_object, read
-from listeners.adapters.envelopes import cutter, key_in
+from listeners.adapters.envelopes import cutter, device_in, key_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.selfdescribing import contexts_of, described, first_of, schema_name
 from listeners.errors import ItemRefused, Reason, Unreadable
@@ -143,14 +143,7 @@ def _sent_at(value: object) -> datetime | None:
 
 def device_of(items: Sequence[bytes]) -> str | None:
     """The one device that wrote all events; None when there are several, or none is named."""
-    found = set()
-    for item in items:
-        try:
-            found.add(_decode_sender(item).duid)
-        except (*FAULTS, TypeError):
-            return None
-    device = found.pop() if len(found) == 1 else None
-    return device if isinstance(device, str) else None
+    return device_in(items, lambda item: _decode_sender(item).duid)
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:

@@ -193,6 +193,18 @@ async def test_a_clock_that_is_wrong_again_and_again_is_corrected():
     assert door.counted("touchpoints_limit_reached_total", limit="skew_min") == 2
 
 
+async def test_a_clock_of_whoever_names_no_device_is_that_of_its_address():
+    door = Door()
+
+    for number in range(4):
+        sent = (door.now - timedelta(hours=1)).isoformat()
+        odd = track(messageId=f"odd-{number}", timestamp=sent, anonymousId=["a"])
+        good = track(messageId=str(number), timestamp=sent)
+        await door.segment(batch(odd, good, sentAt=sent), peer="10.0.0.1")
+
+    assert [one.occurred_at == NOON for one in door.touchpoints] == [False, False, True, True]
+
+
 async def test_the_time_on_the_road_is_no_wrong_clock():
     door = Door()
 

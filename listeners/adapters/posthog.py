@@ -35,7 +35,7 @@ from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.posthog_people import IDENTITY_EVENTS, PLACES, TRAITS, impersonal, people_of
 from listeners.errors import ItemRefused, Reason, Unreadable
 from listeners.exchange import Answer, Delivery, Receipt
-from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, kind_of
+from schemas.inbound import LOCATION_LENGTH_MAX, kind_of
 from schemas.records import Channel, Touchpoint
 
 NAMES: Final[Mapping[str, str]] = {
@@ -175,7 +175,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     limits = context.limits
     written = read(item, _decode, limits.bounds, EXACT, _explain)
     given = _object(written, "properties")
-    event = text_of(_scalar(written, "event", NAME_LENGTH_MAX), "$.event", limits)
+    event = text_of(_scalar(written, "event"), "$.event", limits)
     if event is None:
         raise lacks(where="$.event", expected="the name of what happened")
     name = NAMES.get(event) or event.removeprefix("$") or event
@@ -331,9 +331,7 @@ def _object(written: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _scalar(
-    written: Mapping[str, Any], key: str, length_max: int | None = None
-) -> str | int | None:
+def _scalar(written: Mapping[str, Any], key: str) -> str | int | None:
     value = written.get(key)
     if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
         return value

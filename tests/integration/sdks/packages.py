@@ -25,6 +25,8 @@ NPM = {
 }
 PYPI = ("snowplow-tracker==1.1.0",)
 
+NODE_MIN = 20
+
 FETCH_MAX = 240
 """Seconds that a registry may take."""
 
@@ -50,6 +52,12 @@ def of_npm() -> Path:
         if shutil.which(name) is None:
             message = f"{name} is not installed"
             raise Missing(message)
+
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    said = version.stdout.strip()
+    if int("".join(filter(str.isdigit, said.partition(".")[0])) or 0) < NODE_MIN:
+        message = f"the SDKs need Node {NODE_MIN} or newer; found {said or 'none that runs'}"
+        raise Missing(message)
 
     def fetch(folder: Path) -> None:
         manifest = {"private": True, "dependencies": NPM}

@@ -175,6 +175,7 @@ class ListenerSettings(BaseSettings):
         spool_bytes_max: What the spool may take on the disk.
         spool_age_max: How old its oldest record may be while more are taken.
         pipeline: The pipeline's own part of the same file; not read here.
+        console: The console's; likewise.
     """
 
     model_config = SettingsConfigDict(
@@ -214,6 +215,7 @@ class ListenerSettings(BaseSettings):
     spool_bytes_max: Count = 1_073_741_824
     spool_age_max: Duration = timedelta(hours=24)
     pipeline: dict[str, Any] = Field(default_factory=dict)
+    console: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("redirects")
     @classmethod

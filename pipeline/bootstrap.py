@@ -63,6 +63,15 @@ class Wired:
     books: Callable[[], Books]
 
 
+def catalogue(directory: Path) -> Rules:
+    """What a folder says of inventory, missions and rules.
+
+    Raises:
+        CatalogueInvalid: Names every problem.
+    """
+    return files.load(directory)
+
+
 def worker(
     catalogue: Path, settings: PipelineSettings, brokers: Brokers, registry: CollectorRegistry
 ) -> Ownership:

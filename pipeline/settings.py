@@ -1,4 +1,4 @@
-"""The pipeline's settings: the tables `[kafka]` and `[pipeline]` of the settings file.
+"""The pipeline's settings: the tables `[kafka]`, `[pipeline]` and `[console]` of the file.
 
 The same file as the listeners', whose other settings are not looked at here. The command line
 stands before the environment (`TOUCHPOINTS_KAFKA__SASL_PASSWORD`), and that before the file.
@@ -8,9 +8,9 @@ import os
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from pipeline.catalogue.durations import Duration, duration_of
 from pipeline.errors import SettingsInvalid
+from pipeline.passwords import problem_of
 from schemas.brokers import Brokers
 
 PREFIX: Final = "TOUCHPOINTS_"
@@ -55,12 +56,50 @@ class WorkerSettings(BaseModel):
     watching: bool = True
 
 
+class ConsoleUser(BaseModel):
+    """Somebody who may log in to the console.
+
+    Attributes:
+        name: What they log in by.
+        role: `viewer` sees sums; `operator` also single customers' journeys.
+        password: What `touchpoints console --hash-password` prints.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=64)
+    role: Literal["viewer", "operator"]
+    password: str
+
+    @field_validator("password")
+    @classmethod
+    def _hashed(cls, password: str) -> str:
+        if (problem := problem_of(password)) is not None:
+            raise ValueError(problem)
+        return password
+
+
+class ConsoleSettings(BaseModel):
+    """Who may look at the console, and by which names it is reached.
+
+    Attributes:
+        users: Who may log in. Without any, nobody has to, and it stays on loopback.
+        hosts: Names by which browsers reach it, beside loopback's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    users: tuple[ConsoleUser, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
 class PipelineSettings(BaseSettings):
     """The tables that the pipeline reads.
 
     Attributes:
         kafka: The brokers; None where the embedded log is used.
         pipeline: The workers' own.
+        console: The console's.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +108,7 @@ class PipelineSettings(BaseSettings):
 
     kafka: Brokers | None = None
     pipeline: WorkerSettings = WorkerSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -132,7 +172,8 @@ def _finding(problem: ErrorDetails, location: tuple[str, ...]) -> str:
     if kind == "missing":
         return "expected a value; found none"
     if kind == "extra_forbidden":
-        names = _TABLES[location[0]].model_fields
+        table = ConsoleUser if location[1] == "users" else _TABLES[location[0]]
+        names = table.model_fields
         near = get_close_matches(location[-1], names, n=1)
         hint = f'. Did you mean "{near[0]}"?' if near else ""
         return f"expected one of {', '.join(names)}; found {location[-1]}{hint}"
@@ -153,4 +194,8 @@ _WORDS: Final = {
 }
 """What pydantic says with more words, or with its own."""
 
-_TABLES: Final[dict[str, type[BaseModel]]] = {"kafka": Brokers, "pipeline": WorkerSettings}
+_TABLES: Final[dict[str, type[BaseModel]]] = {
+    "kafka": Brokers,
+    "pipeline": WorkerSettings,
+    "console": ConsoleSettings,
+}

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, str]] = {
     "listen": "listeners only, publishing to Kafka",
     "work": "a worker on Kafka, as many as you like",
     "demo": "send a believable day of traffic, with a break in it, to a running `up`",
+    "console": "the console only",
     "replay": "NDJSON touchpoints in, NDJSON results out; no server",
     "report": "which touchpoints matter, how they do, what to improve first",
     "backtest": "what another catalogue would change, tried on a log",

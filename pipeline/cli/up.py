@@ -20,6 +20,9 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
+from pipeline.console.beside import Beside
+from pipeline.console.standing import Vitals
+from pipeline.console.vitals import vitals_of
 from schemas.topics import TOPICS
 
 EXAMPLE = """
@@ -87,9 +90,14 @@ async def serve(arguments: argparse.Namespace) -> int:
         def counts() -> dict[str, int]:
             return {topic: wired.runtime.latest_offset(topic) + 1 for topic in TOPICS}
 
+        def vitals() -> Vitals:
+            readiness = wired.runtime.readiness()
+            return vitals_of(wired.registry, counts(), wired.books(), readiness, bootstrap.now())
+
+        beside = await stack.enter_async_context(Beside(console_command(arguments, url), vitals))
         operations = await serve_on(
             stack,
-            console.application(wired.registry, counts, wired.books, wired.runtime.readiness, url),
+            console.application(wired.registry, wired.runtime.readiness, beside.passed_on),
             "127.0.0.1",
             arguments.console_port,
             "--console-port",
@@ -103,3 +111,11 @@ async def serve(arguments: argparse.Namespace) -> int:
     if wired.runtime.failure is not None:
         raise wired.runtime.failure
     return 0
+
+
+def console_command(arguments: argparse.Namespace, url: str) -> list[str]:
+    """What starts the console beside this process, on the same data, catalogue and settings."""
+    given = ["--data", str(arguments.data), "--catalogue", str(arguments.catalogue)]
+    if arguments.settings is not None:
+        given += ["--settings", str(arguments.settings)]
+    return [sys.executable, "-m", "pipeline.cli.main", "console", *given, "--emitters-url", url]

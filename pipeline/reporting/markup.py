@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-EMPTY: Final = frozenset({"meta", "br", "hr"})
+EMPTY: Final = frozenset({"meta", "br", "hr", "input", "link"})
 """Elements that have no end."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.reporting import wording
-from pipeline.reporting.markup import Markup, element
+from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import gauge, section, tags
 from pipeline.reporting.page_style import STYLE
 from pipeline.reporting.page_tables import (
@@ -26,7 +26,6 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 def page_of(report: Report, rules: Rules) -> str:
     """All of it."""
-    words = Words(rules)
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -35,8 +34,15 @@ def page_of(report: Report, rules: Rules) -> str:
         element("title", TITLE),
         element("style", Markup(STYLE)),
     )
-    main = element(
-        "main",
+    main = element("main", element("h1", TITLE), content_of(report, rules))
+    page = element("html", head, element("body", main), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def content_of(report: Report, rules: Rules) -> Markup:
+    """What the page says, below its title, for a frame of another's; `STYLE` says how it looks."""
+    words = Words(rules)
+    return joined(
         _head(report),
         _improve(report, words),
         matter(report, words),
@@ -46,14 +52,11 @@ def page_of(report: Report, rules: Rules) -> str:
         efforts(report, words),
         _notes(report, words),
     )
-    page = element("html", head, element("body", main), lang="en")
-    return f"<!doctype html>\n{page}\n"
 
 
 def _head(report: Report) -> Markup:
     return element(
         "header",
-        element("h1", TITLE),
         element("p", wording.period(report), class_="period"),
         element("p", report.headline, class_="headline"),
         element("p", report.explanation, class_="explanation") if report.explanation else "",

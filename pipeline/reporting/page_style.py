@@ -2,7 +2,7 @@
 
 from typing import Final
 
-STYLE: Final = """
+_LOOKS: Final = """
 :root { color-scheme: light dark;
   --paper: #fbfaf8; --card: #fff; --ink: #1d1f24; --soft: #5d626d; --line: #e2e0da;
   --broken: #b3261e; --fine: #8d98a8; --good: #2e7d4f; --accent: #1f4f8f; --wash: #f1efe9;
@@ -52,11 +52,10 @@ p { margin: .4rem 0; }
 .for + .for { border-top: 1px solid var(--line); padding-top: 1rem; }
 .gauge { display: grid; grid-template-columns: 3.6rem 1fr 3.4rem; gap: .6rem; align-items: center;
   font-size: .925rem; margin: .3rem 0; }
-.bar { display: flex; height: .7rem; border-radius: .35rem; background: var(--wash);
-  overflow: hidden; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.bar i { display: block; height: 100%; }
-.good { background: var(--good); } .bad { background: var(--broken); }
-.even { background: var(--fine); } .blue { background: var(--accent); }
+.bar { display: block; width: 100%; height: .7rem; border-radius: .35rem; overflow: hidden;
+  background: var(--wash); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+svg .good { fill: var(--good); } svg .bad { fill: var(--broken); }
+svg .even { fill: var(--fine); } svg .blue { fill: var(--accent); }
 .tag { display: inline-block; font-size: .75rem; line-height: 1.4; border: 1px solid var(--line);
   border-radius: 1rem; padding: 0 .55rem; color: var(--soft); white-space: nowrap; }
 .tag.kept { color: var(--good); border-color: currentColor; }
@@ -82,7 +81,7 @@ tr { break-inside: avoid; }
 .cells { display: flex; flex-wrap: wrap; gap: .35rem; }
 .cell { font-size: .8rem; line-height: 1.35; padding: .25rem .55rem; border-radius: .35rem;
   border: 1px solid var(--line); print-color-adjust: exact; -webkit-print-color-adjust: exact;
-  background: rgb(var(--lost) / calc(var(--broke, 0) * .55)); }
+  background: rgb(var(--lost) / calc(var(--broke, 0) * .055)); }
 .notes { font-size: .9rem; color: var(--soft); padding-left: 1.1rem; }
 .notes li { margin: .35rem 0; }
 @media (max-width: 40rem) {
@@ -111,4 +110,8 @@ tr { break-inside: avoid; }
   summary { color: var(--soft); list-style: none; }
 }
 """
+
+_SHADES: Final = "".join(f".b{tenth} {{ --broke: {tenth}; }}\n" for tenth in range(1, 11))
+
+STYLE: Final = _LOOKS + _SHADES
 """One sheet, in the page itself: it asks for nothing from anywhere."""

@@ -119,8 +119,7 @@ def channels(report: Report, words: Words) -> Markup:
                         "span",
                         f"{words.touchpoint(cell.touchpoint)} {cell.interactions:,}",
                         f", {percent(cell.broken.share)} broke" if cell.broken.part else "",
-                        class_="cell",
-                        style=f"--broke:{cell.broken.share:.2f}" if cell.broken.part else None,
+                        class_=f"cell {_shade(cell.broken)}".rstrip(),
                     )
                     for cell in row.cells
                 ),
@@ -136,6 +135,11 @@ def channels(report: Report, words: Words) -> Markup:
         "redder, the larger the share that broke.",
         *rows,
     )
+
+
+def _shade(one: Rate) -> str:
+    """The class of a cell by its share of broken interactions, in tenths; none where none is."""
+    return f"b{max(1, round(one.share * 10))}" if one.part else ""
 
 
 def efforts(report: Report, words: Words) -> Markup:

@@ -1,0 +1,91 @@
+"""What a page is asked with: the window, the filters, whom it is for, and what answers."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from pipeline.console.lookups import Lookups
+from pipeline.console.pieces import address
+from pipeline.console.questions import LONG, SHORT, Questions
+from pipeline.console.standing import Standing, Vitals
+from pipeline.console.store import milliseconds, minute_of
+from pipeline.reporting.wording import Words
+from pipeline.stitching.rules import Rules
+
+
+class Window(NamedTuple):
+    """A stretch of time that ends with the newest event.
+
+    Attributes:
+        key: In addresses.
+        name: For a person.
+        length: How long.
+        width: The spans by which votes are added up in it, in minutes.
+    """
+
+    key: str
+    name: str
+    length: timedelta
+    width: int
+
+
+HOUR: Final = Window("1h", "Last hour", timedelta(hours=1), SHORT)
+QUARTER: Final = Window("6h", "Last 6 hours", timedelta(hours=6), LONG)
+DAY: Final = Window("24h", "Last 24 hours", timedelta(hours=24), LONG)
+WEEK: Final = Window("7d", "Last 7 days", timedelta(days=7), LONG)
+MONTH: Final = Window("28d", "Last 28 days", timedelta(days=28), LONG)
+
+LATELY: Final = (HOUR, QUARTER, DAY)
+"""Windows of pages about now."""
+
+LOOKING_BACK: Final = (DAY, WEEK, MONTH)
+"""Windows of pages about how it usually goes."""
+
+
+class Asked(NamedTuple):
+    """One question to the console.
+
+    Attributes:
+        path: The page's address, without query.
+        query: Filters, as they were typed.
+        operator: Whether single customers may be shown.
+    """
+
+    questions: Questions
+    lookups: Lookups
+    rules: Rules
+    words: Words
+    standing: Standing
+    vitals: Vitals | None
+    now: datetime
+    path: str
+    query: Mapping[str, str]
+    operator: bool
+
+    @property
+    def until(self) -> datetime:
+        """The newest event, from which windows are counted; now where there is none."""
+        return self.standing.as_of or self.now
+
+    def window(self, windows: tuple[Window, ...], usual: Window) -> Window:
+        """The one that is asked for; the usual one where none, or none of these, is."""
+        return next((one for one in windows if one.key == self.query.get("window")), usual)
+
+    def first_minute(self, window: Window) -> int:
+        """The minute with which a window's spans begin."""
+        ends = minute_of(self.until)
+        spans = int(window.length / timedelta(minutes=window.width))
+        return ends - ends % window.width - (spans - 1) * window.width
+
+    def first_hour(self, window: Window) -> int:
+        """The hour with which a window begins."""
+        return self.first_minute(window) // 60
+
+    def since(self, window: Window) -> int:
+        """When a window begins, in milliseconds."""
+        return milliseconds(self.until - window.length)
+
+    @property
+    def here(self) -> str:
+        """Address and filters, as a link back would have them."""
+        return address(self.path, **self.query)

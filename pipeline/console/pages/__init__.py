@@ -1,0 +1,1 @@
+"""One module a page: `gather` asks the store, `show` makes of its rows what is shown, purely."""

@@ -1,0 +1,463 @@
+"""Now: is something broken, what does it cost, whom does it hit, what do they do instead."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from pipeline.console.asking import DAY, LATELY, Asked, Window
+from pipeline.console.charts import spark
+from pipeline.console.lookups import LEFT, Incident
+from pipeline.console.matrix import Matrix, heat, matrix_of
+from pipeline.console.pieces import (
+    Cell,
+    Column,
+    Page,
+    Section,
+    Table,
+    address,
+    badge,
+    below,
+    choices,
+    figures,
+    link,
+    nothing,
+    section,
+    table_of,
+    time_of,
+)
+from pipeline.console.questions import Cast, Ended
+from pipeline.console.standing import Standing
+from pipeline.console.store import at_minute, hour_of, milliseconds
+from pipeline.console.tallies import NO_MISSION
+from pipeline.reporting.markup import Markup, element, joined
+from pipeline.reporting.report import Money
+from pipeline.reporting.wording import Words, counted, money, percent, reason
+from pipeline.stitching.rules import Rules
+
+PLACE: Final = "now"
+
+ENDED_WITHIN: Final = timedelta(hours=24)
+"""How long an incident that is over stays in the strip."""
+
+ENDED_SHOWN_MAX: Final = 4
+
+BROKEN_MAX: Final = 300
+"""Interactions of an incident by which is told where customers went."""
+
+
+class Hit(NamedTuple):
+    """What an incident does to customers."""
+
+    incident: Incident
+    lost: int
+    value: dict[str, float]
+    went: Counter[str]
+
+
+class Rows(NamedTuple):
+    """What the page is made of."""
+
+    window: Window
+    first_minute: int
+    hits: list[Hit]
+    casts: list[Cast]
+    matrix: Matrix
+    trends: Mapping[int, Mapping[int, tuple[int, int]]]
+    starts: range
+    costs: list[tuple[str, Ended]]
+
+
+def gather(asked: Asked) -> Rows:
+    """Ask the store."""
+    questions, lookups = asked.questions, asked.lookups
+    window = asked.window(LATELY, DAY)
+    first = asked.first_minute(window)
+    mission = asked.query.get("mission") or None
+    casts = questions.cast(window.width, first, mission)
+    matrix = matrix_of(casts, asked.rules, mission, _searched(asked, casts))
+    starts = range(first, first + int(window.length / timedelta(minutes=1)), window.width)
+    since = milliseconds(asked.until - ENDED_WITHIN)
+    all_costs: dict[int, list[tuple[str, Ended]]] = {}
+    hits = []
+    for incident in lookups.incidents(since):
+        hour = hour_of(incident.since)
+        if hour not in all_costs:
+            all_costs[hour] = questions.costs(hour)
+        hits.append(hit_of(asked, incident, all_costs[hour]))
+    return Rows(
+        window=window,
+        first_minute=first,
+        hits=hits,
+        casts=casts,
+        matrix=matrix,
+        trends=questions.trends(matrix.series(), window.width, starts),
+        starts=starts,
+        costs=questions.costs(first // 60),
+    )
+
+
+def hit_of(asked: Asked, incident: Incident, costs: Sequence[tuple[str, Ended]]) -> Hit:
+    """What an incident does, by the journeys it cost since it began."""
+    lost, value = 0, dict[str, float]()
+    for mission, ended in costs:
+        if ended.name == incident.touchpoint and incident.mission in (None, mission):
+            lost += ended.lost
+            known = asked.rules.missions.all.get(mission)
+            if known is not None and known.currency is not None:
+                value[known.currency] = value.get(known.currency, 0.0) + ended.value
+    last = incident.resolved_at or asked.until
+    broke = asked.lookups.broken(
+        incident.touchpoint,
+        incident.mission,
+        milliseconds(incident.since),
+        milliseconds(last),
+        BROKEN_MAX,
+    )
+    return Hit(incident, lost, value, asked.lookups.went_next(broke))
+
+
+def _searched(asked: Asked, casts: Sequence[Cast]) -> dict[str, str] | None:
+    """The touchpoints whose name or id holds what was typed."""
+    typed = asked.query.get("q", "").strip().casefold()
+    if not typed:
+        return None
+    names = {one.touchpoint: asked.words.touchpoint(one.touchpoint) for one in casts}
+    return {
+        id_: name
+        for id_, name in names.items()
+        if typed in name.casefold() or typed in id_.casefold()
+    }
+
+
+def show(asked: Asked, rows: Rows) -> Page:
+    """The page."""
+    words = asked.words
+    firing = [one for one in rows.hits if one.incident.firing]
+    sections = [
+        Section("headline", headline(asked.standing, firing, rows, words)),
+        incidents_section(rows.hits, words),
+    ]
+    table = matrix_table(rows, words)
+    if rows.casts or asked.query.get("q") or asked.query.get("mission"):
+        sections.append(Section("cost", cost(rows, asked.rules)))
+        sections.append(matrix_section(asked, rows, table))
+    return Page("Now", PLACE, tuple(sections), (table,))
+
+
+def headline(standing: Standing, firing: Sequence[Hit], rows: Rows, words: Words) -> Markup:
+    """The answer in a sentence, and what stands behind it."""
+    if standing.level in ("empty", "starting") or (standing.level == "failed" and not rows.casts):
+        return Markup("")
+    incidents = [one for one in firing if one.incident.within is None] or list(firing)
+    if not incidents:
+        if standing.level in ("stalled", "failed", "catching-up"):
+            return element("p", "Whether anything is broken now cannot be told.", class_="headline")
+        said = "Nothing is broken." if standing.level == "fine" else "Nothing was broken."
+        return joined(
+            element("p", said, class_="headline"),
+            element("p", *_usual(rows), class_="explanation"),
+        )
+    worst = incidents[0]
+    name = f"“{words.touchpoint(worst.incident.touchpoint)}”"
+    if len(incidents) == 1:
+        first = f"{name} is broken{_for(worst.incident, words)}."
+    else:
+        first = (
+            f"{len(incidents)} things are broken. The latest: {name}{_for(worst.incident, words)}."
+        )
+    return joined(
+        element("p", first, class_="headline"),
+        element("p", *effects(worst, words), class_="explanation"),
+    )
+
+
+def _for(incident: Incident, words: Words) -> str:
+    if incident.kind == "silent":
+        return ": nobody reaches it any more"
+    return f" for “{words.mission(incident.mission)}”" if incident.mission else ""
+
+
+def effects(hit: Hit, words: Words) -> list[str]:
+    """Since when, how often, whom it hits, what it costs, and what they do instead."""
+    one = hit.incident
+    said: list[str] = ["Since ", time_of(one.since, "clock")]
+    if one.kind == "silent":
+        said.append(f" nothing came, where {counted(one.votes, 'visit')} were to be expected.")
+    else:
+        said.append(
+            f" it breaks for {percent(one.present_share)} of visits, against "
+            f"{percent(one.usual_share)} usually; {counted(one.customers, 'customer')} hit"
+        )
+        said.append(f". It has cost {cost_words(hit)}." if hit.lost else ".")
+    if hit.went:
+        where, count = hit.went.most_common(1)[0]
+        went = went_words(where, words)
+        said.append(f" Most then {went} ({count:,} of {hit.went.total():,}).")
+    return said
+
+
+def went_words(where: str, words: Words) -> str:
+    """Where customers went, as the end of a sentence."""
+    if where == LEFT:
+        return "were not seen again"
+    return f"went to “{words.touchpoint(where)}”"
+
+
+def cost_words(hit: Hit) -> str:
+    """Missions lost, and their value."""
+    worth = " + ".join(
+        money(Money(amount=amount, currency=currency)) for currency, amount in hit.value.items()
+    )
+    return counted(hit.lost, "mission") + (f" worth {worth}" if worth else "")
+
+
+def _usual(rows: Rows) -> list[str]:
+    votes, broken = _totals(rows.casts)
+    if not votes:
+        return ["No visit was judged in this time."]
+    return [
+        f"Of {counted(votes, 'visit')} since ",
+        time_of(at_minute(rows.first_minute), "minute"),
+        f", {percent(broken / votes)} broke; no touchpoint broke more often than it usually does.",
+    ]
+
+
+def _totals(casts: Sequence[Cast]) -> tuple[int, int]:
+    whole = [one for one in casts if one.mission == NO_MISSION]
+    return sum(one.votes for one in whole), sum(one.broken for one in whole)
+
+
+def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
+    """The strip: what stands, then what is over."""
+    standing = [one for one in hits if one.incident.firing]
+    over = [one for one in hits if not one.incident.firing][:ENDED_SHOWN_MAX]
+    if not standing and not over:
+        return Section("incidents", Markup(""))
+    cards = [card(one, words) for one in (*standing, *over)]
+    return section(
+        "incidents",
+        "Incidents",
+        "",
+        element("ul", *cards, class_="strip"),
+    )
+
+
+def card(hit: Hit, words: Words) -> Markup:
+    """One incident in the strip."""
+    one = hit.incident
+    facts = [f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"] if one.firing else []
+    facts.append(f"{counted(one.customers, 'customer')} hit")
+    if hit.lost:
+        facts.append(f"cost {cost_words(hit)}")
+    if one.reasons:
+        facts.append(reason(next(iter(one.reasons))))
+    ended = [" to ", time_of(one.resolved_at, "clock")] if one.resolved_at else []
+    return element(
+        "li",
+        element(
+            "p",
+            badge(one.state),
+            element("span", "since " if one.firing else "", time_of(one.since, "minute"), *ended),
+            class_="meta",
+        ),
+        element("h3", link(words.touchpoint(one.touchpoint), below("/incidents", one.id))),
+        element("p", f"for “{words.mission(one.mission)}”" if one.mission else "for all missions"),
+        element("p", ", ".join(facts), class_="soft small"),
+        class_=f"card incident {one.state}",
+    )
+
+
+def cost(rows: Rows, rules: Rules) -> Markup:
+    """The figures of the window."""
+    votes, broken = _totals(rows.casts)
+    lost = sum(ended.lost for _, ended in rows.costs)
+    value: dict[str, float] = {}
+    for mission, ended in rows.costs:
+        known = rules.missions.all.get(mission)
+        if known is not None and known.currency is not None:
+            value[known.currency] = value.get(known.currency, 0.0) + ended.value
+    worth = [
+        (money(Money(amount=amount, currency=currency)), "was not earned because of it")
+        for currency, amount in value.items()
+    ]
+    return figures(
+        [
+            (f"{votes:,}", "visits: a customer at a touchpoint, once a session"),
+            (percent(broken / votes) if votes else "-", f"of them broke: {broken:,}"),
+            (f"{lost:,}", "journeys were lost to a touchpoint"),
+            *worth,
+        ]
+    )
+
+
+def matrix_table(rows: Rows, words: Words) -> Table:
+    """Every series of the window, worst first, for downloads."""
+    return Table(
+        "matrix",
+        "visits by touchpoint and mission",
+        (
+            Column("touchpoint", "Touchpoint"),
+            Column("name", "Name"),
+            Column("mission", "Mission"),
+            Column("visits", "Visits", number=True),
+            Column("broken", "Broken", number=True),
+            Column("share", "Share broken", number=True),
+        ),
+        [
+            (
+                Cell(one.touchpoint),
+                Cell(words.touchpoint(one.touchpoint)),
+                Cell(one.mission or None),
+                Cell(one.votes),
+                Cell(one.broken),
+                Cell(round(one.share, 4), percent(one.share)),
+            )
+            for one in sorted(rows.casts, key=lambda one: (-one.broken, -one.votes))
+        ],
+        shown_max=0,
+    )
+
+
+def matrix_section(asked: Asked, rows: Rows, table: Table) -> Section:
+    """Touchpoints against missions."""
+    query = asked.query
+    windows = choices(
+        "Time",
+        (
+            (
+                one.name,
+                address("/", **{**query, "window": one.key}),
+                one.key == rows.window.key,
+            )
+            for one in LATELY
+        ),
+    )
+    about = (
+        "Each cell says which share of visits broke, and of how many. The darker, the larger the "
+        "share; the line is its course over this time."
+    )
+    matrix = rows.matrix
+    if not matrix.groups:
+        body: Markup = nothing("No touchpoint of that name was met in this time.")
+    else:
+        body = joined(
+            element("div", grid(rows, asked.words), class_="matrix"),
+            element(
+                "p",
+                link(f"{matrix.hidden:,} more touchpoints", "/touchpoints"),
+                class_="small",
+            )
+            if matrix.hidden
+            else "",
+            table_of(table, asked.here) if table.rows else "",
+        )
+    return section("matrix", "Where it breaks", about, filters(asked), body, aside=windows)
+
+
+def filters(asked: Asked) -> Markup:
+    """A form that filters by name and mission; works without a script."""
+    chosen = asked.query.get("mission", "")
+    options = [
+        element(
+            "option",
+            asked.words.mission(name),
+            value=name,
+            selected="" if name == chosen else None,
+        )
+        for name in sorted(asked.rules.missions.all, key=asked.words.mission)
+    ]
+    window = asked.query.get("window")
+    return element(
+        "form",
+        element(
+            "label",
+            element("span", "Touchpoint"),
+            element("input", type="search", name="q", value=asked.query.get("q", ""), id="q"),
+        ),
+        element(
+            "label",
+            element("span", "Mission"),
+            element(
+                "select", element("option", "All missions", value=""), *options, name="mission"
+            ),
+        ),
+        element("input", type="hidden", name="window", value=window) if window else "",
+        element("button", "Show", type="submit"),
+        method="get",
+        action="/",
+        role="search",
+        class_="filters",
+    )
+
+
+def grid(rows: Rows, words: Words) -> Markup:
+    """The matrix itself."""
+    matrix = rows.matrix
+    head = element(
+        "tr",
+        element("th", "Touchpoint", scope="col"),
+        element("th", "All missions", scope="col"),
+        *(
+            element("th", link(words.mission(one), below("/missions", one)), scope="col")
+            for one in matrix.missions
+        ),
+    )
+    bodies = []
+    for group in matrix.groups:
+        lines = [
+            element(
+                "tr",
+                element(
+                    "th",
+                    link(words.touchpoint(row.touchpoint), below("/touchpoints", row.touchpoint)),
+                    scope="row",
+                ),
+                _cell(row.total, rows, words, "All missions"),
+                *(
+                    _cell(row.cells.get(name), rows, words, words.mission(name))
+                    for name in matrix.missions
+                ),
+            )
+            for row in group.rows
+        ]
+        title = element(
+            "tr",
+            element(
+                "th",
+                group.name[:1].upper() + group.name[1:],
+                scope="rowgroup",
+                colspan=str(len(matrix.missions) + 2),
+            ),
+            class_="group",
+        )
+        bodies.append(element("tbody", title, *lines))
+    caption = element(
+        "caption", "Share of visits that broke, by touchpoint and mission", class_="unseen"
+    )
+    return element("table", caption, element("thead", head), *bodies)
+
+
+def _cell(one: Cast | None, rows: Rows, words: Words, mission: str) -> Markup:
+    if one is None or not one.votes:
+        return element("td", element("span", "none", class_="unseen"), class_="none")
+    trend = rows.trends.get(one.series, {})
+    course = [
+        trend[start][1] / trend[start][0] if start in trend and trend[start][0] else None
+        for start in rows.starts
+    ]
+    to = address(below("/touchpoints", one.touchpoint), mission=one.mission or None)
+    return element(
+        "td",
+        link(
+            joined(
+                element("b", percent(one.share)),
+                element("span", f" of {one.votes:,}", class_="of"),
+                element("span", " visits broke", class_="unseen"),
+                spark(course, 1.0) if any(course) else "",
+            ),
+            to,
+            data_mission=mission,
+        ),
+        class_=f"heat {heat(one.share)}",
+    )

@@ -1,0 +1,229 @@
+"""The pieces that pages are put together from: sections, tables, times, badges.
+
+Whatever is not made here is text and is escaped (`pipeline.reporting.markup`). No style stands in
+an element: what depends on a number is a class, or an attribute of SVG.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from pipeline.reporting.markup import Markup, element, joined
+
+Value = str | int | float | bool | datetime | None
+"""What stands in a table's cell, as it is downloaded."""
+
+TEXT_MAX: Final = 300
+"""Characters of what emitters chose that are shown; the rest is cut, and downloaded whole."""
+
+WORDS: Final = {
+    "broken": ("\N{BLACK UP-POINTING TRIANGLE}", "broken"),
+    "functional": ("\N{BLACK CIRCLE}", "as expected"),
+    "excellent": ("\N{BLACK DIAMOND}", "excellent"),
+    "completed": ("\N{BLACK CIRCLE}", "got it"),
+    "frustrated": ("\N{BLACK UP-POINTING TRIANGLE}", "frustrated"),
+    "abandoned": ("\N{BLACK DOWN-POINTING TRIANGLE}", "left in silence"),
+    "open": ("\N{WHITE CIRCLE}", "not over yet"),
+    "absorbed": ("\N{WHITE CIRCLE}", "part of another journey"),
+    "firing": ("\N{BLACK UP-POINTING TRIANGLE}", "broken now"),
+    "resolved": ("\N{BLACK CIRCLE}", "works again"),
+    "retracted": ("\N{WHITE CIRCLE}", "taken back"),
+}
+"""A sign and a word for every state, so that no colour is needed to tell them."""
+
+
+class Column(NamedTuple):
+    """A column of a table: its key in downloads, its heading, and whether it holds numbers."""
+
+    key: str
+    title: str
+    number: bool = False
+
+
+class Cell(NamedTuple):
+    """A cell: what is downloaded, and what is shown where that is something else."""
+
+    value: Value
+    shown: str | None = None
+
+
+class Table(NamedTuple):
+    """A table that can be looked at and downloaded.
+
+    Attributes:
+        name: In the address of its download.
+        caption: What it holds, for who cannot see it.
+        shown_max: Rows that are in sight at most; a download has all.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    shown_max: int = 50
+
+
+class Section(NamedTuple):
+    """A part of a page that is renewed by itself; its name is its id."""
+
+    name: str
+    content: Markup
+
+
+class Page(NamedTuple):
+    """What is shown, without the frame around it.
+
+    Attributes:
+        place: The entry of the navigation that it belongs to.
+        live: Whether it is renewed while somebody looks.
+    """
+
+    title: str
+    place: str
+    sections: tuple[Section, ...]
+    tables: tuple[Table, ...] = ()
+    live: bool = True
+
+
+def address(path: str, **query: str | None) -> str:
+    """A path with a query; None leaves a name out."""
+    given = {name: value for name, value in query.items() if value is not None}
+    return path + (f"?{urlencode(given)}" if given else "")
+
+
+def below(path: str, name: str) -> str:
+    """The address of one thing below a path, whatever characters its name has."""
+    return f"{path}/{quote(name, safe='')}"
+
+
+def link(text: str, to: str, **attributes: str | None) -> Markup:
+    """A link within the console."""
+    return element("a", text, href=to, **attributes)
+
+
+def time_of(at: datetime, form: str = "minute") -> Markup:
+    """A time: UTC as it is sent, the viewer's own zone once their browser has read it.
+
+    Args:
+        at: Aware.
+        form: `minute` (day and time), `clock` (time alone), `second` (with seconds), `day`.
+    """
+    forms = {"minute": "%-d %b %H:%M", "clock": "%H:%M", "second": "%H:%M:%S", "day": "%-d %b"}
+    text = f"{at:{forms[form]}}" + ("" if form == "day" else " UTC")
+    return element("time", text, datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", data_form=form)
+
+
+def badge(state: str) -> Markup:
+    """A state by its sign and word."""
+    sign, word = WORDS[state]
+    return element(
+        "span", element("span", sign, aria_hidden="true"), f" {word}", class_=f"badge {state}"
+    )
+
+
+def named(text: str) -> Markup:
+    """What an emitter chose, as text: cut, and kept from turning the line around it."""
+    cut = text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "\N{HORIZONTAL ELLIPSIS}"
+    return element("bdi", cut)
+
+
+def section(name: str, title: str, about: str, *content: str, aside: str = "") -> Section:
+    """A part under its heading; `about` says how to read it, `aside` stands beside the heading."""
+    head = element("div", element("h2", title, id=f"h-{name}"), aside, class_="head")
+    explained = element("p", about, class_="about") if about else ""
+    return Section(name, joined(head, explained, *content))
+
+
+def nothing(text: str) -> Markup:
+    """What stands where there is nothing to show."""
+    return element("p", text, class_="nothing")
+
+
+def table_of(table: Table, here: str) -> Markup:
+    """A table, with what downloads it; on a narrow screen a list of labelled lines."""
+    if not table.rows:
+        return Markup("")
+    head = element(
+        "tr",
+        *(
+            element("th", one.title, scope="col", class_="number" if one.number else None)
+            for one in table.columns
+        ),
+    )
+    rows = [_row(table, row) for row in table.rows[: table.shown_max]]
+    more = len(table.rows) - table.shown_max
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", table.caption, class_="unseen"),
+            element("thead", head),
+            element("tbody", *rows),
+        ),
+        element(
+            "p",
+            f"{more:,} more in the download. " if more > 0 else "",
+            "Download as ",
+            link("CSV", _download(here, table.name, "csv"), download=""),
+            " or ",
+            link("JSON", _download(here, table.name, "json"), download=""),
+            element("span", f": {table.caption}", class_="unseen"),
+            class_="downloads",
+        ),
+        class_="table",
+    )
+
+
+def _row(table: Table, row: tuple[Cell, ...]) -> Markup:
+    cells = []
+    for at, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
+        shown = cell.shown if cell.shown is not None else plain(cell.value)
+        kind = "number" if column.number else None
+        if at == 0:
+            cells.append(element("th", shown, scope="row", class_=kind))
+        else:
+            cells.append(element("td", shown, class_=kind, data_label=column.title))
+    return element("tr", *cells)
+
+
+def plain(value: Value) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return time_of(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return named(value) if value else "-"
+
+
+def _download(here: str, name: str, form: str) -> str:
+    path, _, query = here.partition("?")
+    return f"{path}?{query}{'&' if query else ''}{urlencode({'table': name, 'format': form})}"
+
+
+def figures(shown: Iterable[tuple[str, str]]) -> Markup:
+    """Large numbers, each with what it counts."""
+    return element(
+        "dl",
+        *(element("div", element("dd", figure), element("dt", what)) for figure, what in shown),
+        class_="figures",
+    )
+
+
+def choices(label: str, options: Iterable[tuple[str, str, bool]]) -> Markup:
+    """Links of which one is chosen: text, address, whether it is."""
+    return element(
+        "nav",
+        *(
+            link(text, to, aria_current="true" if chosen else None, class_="choice")
+            for text, to, chosen in options
+        ),
+        aria_label=label,
+        class_="choices",
+    )

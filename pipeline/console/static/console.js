@@ -1,0 +1,95 @@
+// What the pages do beyond HTML: times in the reader's zone, renewal while they look, copying.
+// Without it everything is there, in UTC and as of loading.
+"use strict";
+(() => {
+  const forms = {
+    minute: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    clock: { hour: "2-digit", minute: "2-digit" },
+    second: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    day: { day: "numeric", month: "short" },
+  };
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const zoned = Object.fromEntries(
+    Object.entries(forms).map(([name, form]) => [
+      name, new Intl.DateTimeFormat(undefined, { ...form, hourCycle: "h23" }),
+    ]),
+  );
+
+  function localise(root) {
+    for (const time of root.querySelectorAll("time[data-form]")) {
+      const at = new Date(time.dateTime);
+      const form = zoned[time.dataset.form];
+      if (form && !Number.isNaN(at.getTime())) {
+        time.textContent = form.format(at);
+        time.title = full.format(at);
+      }
+    }
+  }
+
+  function offerCopies(root) {
+    for (const button of root.querySelectorAll("button[data-copies]")) {
+      button.hidden = !navigator.clipboard;
+    }
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copies]");
+    if (!button) return;
+    await navigator.clipboard.writeText(
+      document.getElementById(button.dataset.copies).textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+
+  // A part is renewed as a whole; whoever stands on a link in it stays there, and whoever is
+  // typing in it is left alone until they are done.
+  function renew(id, html) {
+    const part = document.getElementById(id);
+    if (!part) return false;
+    const at = document.activeElement;
+    const within = part.contains(at);
+    if (within && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) return true;
+    const mark = within && (at.getAttribute("href") || at.id);
+    const open = [...part.querySelectorAll("details")].map((one) => one.open);
+    part.innerHTML = html;
+    localise(part);
+    offerCopies(part);
+    part.querySelectorAll("details").forEach((one, n) => { one.open = Boolean(open[n]); });
+    if (mark) {
+      const again = [...part.querySelectorAll("a[href], [id]")]
+        .find((one) => one.getAttribute("href") === mark || one.id === mark);
+      if (again) again.focus({ preventScroll: true });
+    }
+    return true;
+  }
+
+  function follow() {
+    const seq = document.body.dataset.live;
+    if (seq === undefined || !window.EventSource) return;
+    const connection = document.getElementById("connection");
+    const page = encodeURIComponent(location.pathname + location.search);
+    const stream = new EventSource(`/live?seq=${seq}&page=${page}`);
+    const lost = () => {
+      connection.textContent = "Not live: no connection to the console. Trying again.";
+      connection.className = "lost";
+    };
+    stream.addEventListener("open", () => {
+      connection.textContent = "Live";
+      connection.className = "live";
+    });
+    stream.addEventListener("error", lost);
+    stream.addEventListener("sections", (event) => {
+      for (const [id, html] of Object.entries(JSON.parse(event.data))) {
+        if (!renew(id, html)) {
+          location.reload(); // a part that was not there when the page was loaded
+          return;
+        }
+      }
+    });
+    addEventListener("pagehide", () => stream.close());
+  }
+
+  localise(document);
+  offerCopies(document);
+  follow();
+})();

@@ -1,0 +1,92 @@
+"""Tallies: what one result adds to the sums that pages are made of.
+
+A result that is revised takes what it added before away, and adds anew: sums stay those of the
+last revisions, whatever the order. Sums are by the hour in which a journey ended, or in which an
+interaction happened.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from pipeline.console.store import hour_of
+from schemas.records import JourneyOutcome, Verdict
+
+ENDED: Final = {"completed": 0, "frustrated": 1, "abandoned": 2}
+"""Outcomes that count, and their place in a sum; the others take a journey's outcome back."""
+
+JUDGED: Final = {"broken": 0, "functional": 1, "excellent": 2, None: 3}
+"""Verdicts, and their place in a sum."""
+
+NO_MISSION: Final = ""
+"""The mission of interactions that serve none; in votes: of the touchpoint as a whole."""
+
+STEP: Final = "\x1f"
+"""Stands between the touchpoints of a path."""
+
+STEPS_MAX: Final = 24
+"""Touchpoints of a path that tell it from others; longer ones are cut there (P)."""
+
+JourneyKey = tuple[str, str, int, str]
+"""Kind, mission, hour, name. Kinds: `all`, `phase`, `path`, `cost` (the touchpoint that cost the
+mission), `ending` (the rule that decided), `objective` (met counts as completed, else
+frustrated), `segment`."""
+
+VerdictKey = tuple[str, int, str]
+"""Touchpoint, hour, mission."""
+
+ReasonKey = tuple[str, int, str, str]
+"""Touchpoint, hour, mission, rule."""
+
+
+class Tallies:
+    """The changes of sums that a batch of results makes."""
+
+    def __init__(self) -> None:
+        self.journeys: Final[dict[JourneyKey, list[float]]] = {}
+        self.verdicts: Final[dict[VerdictKey, list[int]]] = {}
+        self.reasons: Final[dict[ReasonKey, int]] = {}
+
+    def journey(self, one: JourneyOutcome, sign: int) -> None:
+        """Add a journey (`sign` 1), or take it away (-1)."""
+        place = ENDED.get(one.outcome)
+        if place is None:
+            return
+        hour = hour_of(one.ended_at)
+        value = one.value or 0.0
+        for kind, name in _names_of(one):
+            sums = self.journeys.setdefault((kind, one.mission, hour, name), [0, 0, 0, 0.0, 0.0])
+            sums[place] += sign
+            sums[3] += sign * one.effort
+            sums[4] += sign * value
+        for name, met in one.objectives.items():
+            sums = self.journeys.setdefault(
+                ("objective", one.mission, hour, name), [0, 0, 0, 0.0, 0.0]
+            )
+            sums[0 if met else 1] += sign
+
+    def verdict(self, one: Verdict, sign: int) -> None:
+        """Add a verdict (`sign` 1), or take it away (-1)."""
+        hour, mission = hour_of(one.occurred_at), one.mission or NO_MISSION
+        sums = self.verdicts.setdefault((one.touchpoint, hour, mission), [0, 0, 0, 0])
+        sums[JUDGED[one.verdict]] += sign
+        if one.verdict == "broken":
+            for rule in {reason.rule for reason in one.reasons}:
+                key = (one.touchpoint, hour, mission, rule)
+                self.reasons[key] = self.reasons.get(key, 0) + sign
+
+
+def path_of(touchpoints: tuple[str, ...]) -> str:
+    """A path as it is told from others."""
+    return STEP.join(touchpoints[:STEPS_MAX])
+
+
+def _names_of(one: JourneyOutcome) -> Iterator[tuple[str, str]]:
+    yield "all", ""
+    yield "path", path_of(one.microjourney)
+    yield "ending", one.reason
+    for phase in one.phases:
+        yield "phase", phase
+    if one.broke_at is not None:
+        yield "cost", one.broke_at
+    if one.segment is not None:
+        yield "segment", one.segment

@@ -52,7 +52,7 @@ def spark(values: Sequence[float | None], most: float) -> Markup:
 def shares(
     columns: Sequence[tuple[datetime, float | None]],
     levels: Sequence[Level],
-    since: datetime | None,
+    lasted: tuple[datetime, datetime | None] | None,
     label: str,
 ) -> Markup:
     """Shares over time as columns, with lines to hold them against.
@@ -60,7 +60,7 @@ def shares(
     Args:
         columns: When each begins, and its share; None where nothing was counted.
         levels: What the shares are held against.
-        since: From when on columns stand out.
+        lasted: From when until when columns stand out; all do where it is None.
         label: What it shows, in words.
     """
     if not columns:
@@ -74,7 +74,7 @@ def shares(
             f"{HEIGHT * (1 - share / most):.1f}",
             f"{width * 0.8:.1f}",
             f"{HEIGHT * share / most:.1f}",
-            "bad" if since is None or when >= since else "even",
+            "bad" if _within(when, lasted) else "even",
         )
         for at, (when, share) in enumerate(columns)
         if share
@@ -87,6 +87,13 @@ def shares(
         for one in levels
     ]
     return _framed(shapes, [percent(most), percent(most / 2), "0"], _ends(columns), label, keys)
+
+
+def _within(at: datetime, lasted: tuple[datetime, datetime | None] | None) -> bool:
+    if lasted is None:
+        return True
+    since, until = lasted
+    return at >= since and (until is None or at < until)
 
 
 def stacks(columns: Sequence[Stack], names: Sequence[tuple[str, str]], label: str) -> Markup:

@@ -55,10 +55,15 @@ def flow(ways: Sequence[Way], words: Words) -> Markup:
         for shape in _node(at, name, tops[at][name], room * count / whole, count, words)
     ]
     width = _COLUMN * len(columns)
+    deepest = 4 + max(
+        top + room * columns[at][name] / whole
+        for at, each in enumerate(tops)
+        for name, top in each.items()
+    )
     drawing = element(
         "svg",
         *shapes,
-        viewBox=f"0 0 {width} {_HEIGHT + 10}",
+        viewBox=f"0 0 {width} {deepest:.0f}",
         role="img",
         aria_label="The most frequent ways as a flow; the list below has them in words",
         focusable="false",

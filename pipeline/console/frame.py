@@ -165,4 +165,4 @@ def _top(page: Page, user: str, operator: bool, csrf: str) -> Markup:
 def _foot(standing: Standing) -> Markup:
     if standing.as_of is None:
         return Markup("")
-    return joined("Newest touchpoint: ", time_of(standing.as_of, "second"))
+    return joined("Newest touchpoint: ", time_of(standing.as_of, "full"))

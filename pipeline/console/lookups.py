@@ -16,6 +16,9 @@ from schemas.records import JourneyOutcome, Session, Verdict
 STORY_MAX: Final = 1_000
 """Interactions of one customer that are told, the latest (P)."""
 
+HIT_MAX: Final = 10_000
+"""Interactions of an incident whose customers are told apart (P)."""
+
 FOLLOWED_MAX: Final = 400
 """Customers whose next step is looked for (P)."""
 
@@ -127,6 +130,23 @@ class Lookups:
             (touchpoint, first, last, *([] if mission is None else [mission]), limit),
         )
         return [codec.decode(record, Verdict) for (record,) in rows]
+
+    def customers_hit(self, one: Incident, last: int) -> int:
+        """How many customers an incident hit until a time; at most `HIT_MAX` interactions count."""
+        (count,) = self._connection.execute(
+            "SELECT count(DISTINCT customer) FROM (SELECT customer FROM verdicts WHERE broken = 1"
+            " AND touchpoint = ? AND occurred BETWEEN ? AND ?"
+            + ("" if one.mission is None else " AND mission = ?")
+            + " LIMIT ?)",
+            (
+                one.touchpoint,
+                milliseconds(one.since),
+                last,
+                *([] if one.mission is None else [one.mission]),
+                HIT_MAX,
+            ),
+        ).fetchone()
+        return max(int(count), one.customers)
 
     def went_next(self, broke: Sequence[Verdict]) -> Counter[str]:
         """Where customers went after it broke for them last: another touchpoint, or `LEFT`."""

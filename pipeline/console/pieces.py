@@ -33,6 +33,15 @@ WORDS: Final = {
 """A sign and a word for every state, so that no colour is needed to tell them."""
 
 
+FORMS: Final = {
+    "minute": "%-d %b %H:%M",
+    "full": "%-d %b %H:%M:%S",
+    "clock": "%H:%M",
+    "second": "%H:%M:%S",
+}
+"""How times are written in UTC; the script writes them likewise in the reader's zone."""
+
+
 class Column(NamedTuple):
     """A column of a table: its key in downloads, its heading, and whether it holds numbers."""
 
@@ -107,10 +116,10 @@ def time_of(at: datetime, form: str = "minute") -> Markup:
 
     Args:
         at: Aware.
-        form: `minute` (day and time), `clock` (time alone), `second` (with seconds), `day`.
+        form: `minute` (day and time), `full` (with seconds), `clock` (time alone), `second` (with
+            seconds).
     """
-    forms = {"minute": "%-d %b %H:%M", "clock": "%H:%M", "second": "%H:%M:%S", "day": "%-d %b"}
-    text = f"{at:{forms[form]}}" + ("" if form == "day" else " UTC")
+    text = f"{at:{FORMS[form]}} UTC"
     return element("time", text, datetime=f"{at:%Y-%m-%dT%H:%M:%SZ}", data_form=form)
 
 
@@ -144,6 +153,8 @@ def table_of(table: Table, here: str) -> Markup:
     """A table, with what downloads it; on a narrow screen a list of labelled lines."""
     if not table.rows:
         return Markup("")
+    if not table.shown_max:
+        return _downloads(table, here)
     head = element(
         "tr",
         *(
@@ -152,7 +163,6 @@ def table_of(table: Table, here: str) -> Markup:
         ),
     )
     rows = [_row(table, row) for row in table.rows[: table.shown_max]]
-    more = len(table.rows) - table.shown_max
     return element(
         "div",
         element(
@@ -161,17 +171,22 @@ def table_of(table: Table, here: str) -> Markup:
             element("thead", head),
             element("tbody", *rows),
         ),
-        element(
-            "p",
-            f"{more:,} more in the download. " if more > 0 else "",
-            "Download as ",
-            link("CSV", _download(here, table.name, "csv"), download=""),
-            " or ",
-            link("JSON", _download(here, table.name, "json"), download=""),
-            element("span", f": {table.caption}", class_="unseen"),
-            class_="downloads",
-        ),
+        _downloads(table, here),
         class_="table",
+    )
+
+
+def _downloads(table: Table, here: str) -> Markup:
+    more = len(table.rows) - table.shown_max
+    hidden = f"{more:,} more rows in the download. " if table.shown_max and more > 0 else ""
+    return element(
+        "p",
+        hidden,
+        f"Download {table.caption} as ",
+        link("CSV", _download(here, table.name, "csv"), download=""),
+        " or ",
+        link("JSON", _download(here, table.name, "json"), download=""),
+        class_="downloads",
     )
 
 

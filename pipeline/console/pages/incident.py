@@ -81,7 +81,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
     went = went_table(hit.went, words)
     sections = (
         Section("headline", _head(hit, words)),
-        Section("figures", _figures(hit)),
+        Section("figures", _figures(hit, rows.course)),
         section(
             "course",
             "Share of visits that broke" if one.kind != "silent" else "Visits",
@@ -143,18 +143,28 @@ def _head(hit: Hit, words: Words) -> Markup:
     )
 
 
-def _figures(hit: Hit) -> Markup:
+def _during(one: Incident, course: Sequence[Point]) -> tuple[int, int]:
+    """Votes, and broken ones, from when it began until it was over."""
+    first, last = minute_of(one.since), minute_of(one.resolved_at or one.at + AFTER)
+    within = [point for point in course if first <= point.minute < max(last, first + 1)]
+    return sum(point.votes for point in within), sum(point.broken for point in within)
+
+
+def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
     one = hit.incident
+    votes, broken = _during(one, course)
+    if not votes:
+        votes, broken = one.votes, round(one.votes * one.present_share)
     return figures(
         [
             (
-                percent(one.present_share),
-                f"of {counted(one.votes, 'visit')} break"
+                percent(broken / votes) if votes else "-",
+                f"of {counted(votes, 'visit')} since it began"
                 if one.firing
-                else f"of the last {counted(one.votes, 'visit')} broke",
+                else f"of {counted(votes, 'visit')} broke while it lasted",
             ),
             (percent(one.usual_share), "is usual at this hour"),
-            (f"{one.customers:,}", "customers hit at last count"),
+            (f"{hit.customers:,}", "customers hit"),
             (f"{hit.lost:,}", f"journeys lost: {cost_words(hit)}" if hit.lost else "journeys lost"),
         ]
     )
@@ -183,13 +193,14 @@ def course_chart(one: Incident, course: Sequence[Point]) -> Markup:
             f"Visits over time since {starts(0):%H:%M} UTC",
         )
     since = one.since - timedelta(minutes=width - 1)
+    until = one.resolved_at
     return shares(
         [
             (starts(at), sums[at][1] / sums[at][0] if sums.get(at, (0, 0))[0] else None)
             for at in columns
         ],
         [Level(one.usual_share, "usual", "usual")],
-        since,
+        (since, until),
         f"Share of visits that broke, every {width} minutes: about {percent(one.usual_share)} "
         f"usually, {percent(one.present_share)} at last",
     )
@@ -268,7 +279,7 @@ def samples_table(samples: Sequence[Verdict], words: Words, *, operator: bool) -
     rows = []
     for one in sorted(samples, key=lambda one: one.occurred_at, reverse=True):
         reasons = ", ".join(reason(why.rule) for why in one.reasons)
-        shown = time_of(one.occurred_at, "second")
+        shown = time_of(one.occurred_at, "full")
         at = link(shown, below("/journeys", one.customer) + f"#v-{one.id}") if operator else shown
         rows.append(
             (
@@ -304,7 +315,7 @@ def history_table(versions: Sequence[Incident]) -> Table:
         [
             (
                 Cell(one.at),
-                Cell(one.state, badge(one.state)),
+                Cell(one.state, badge("broken" if one.firing else one.state)),
                 Cell(one.present_share, percent(one.present_share)),
                 Cell(one.votes),
                 Cell(one.customers),

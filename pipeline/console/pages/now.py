@@ -50,6 +50,7 @@ class Hit(NamedTuple):
     """What an incident does to customers."""
 
     incident: Incident
+    customers: int
     lost: int
     value: dict[str, float]
     went: Counter[str]
@@ -107,6 +108,7 @@ def hit_of(asked: Asked, incident: Incident, costs: Sequence[tuple[str, Ended]])
             if known is not None and known.currency is not None:
                 value[known.currency] = value.get(known.currency, 0.0) + ended.value
     last = incident.resolved_at or asked.until
+    customers = asked.lookups.customers_hit(incident, milliseconds(last))
     broke = asked.lookups.broken(
         incident.touchpoint,
         incident.mission,
@@ -114,7 +116,7 @@ def hit_of(asked: Asked, incident: Incident, costs: Sequence[tuple[str, Ended]])
         milliseconds(last),
         BROKEN_MAX,
     )
-    return Hit(incident, lost, value, asked.lookups.went_next(broke))
+    return Hit(incident, customers, lost, value, asked.lookups.went_next(broke))
 
 
 def _searched(asked: Asked, casts: Sequence[Cast]) -> dict[str, str] | None:
@@ -153,10 +155,11 @@ def headline(standing: Standing, firing: Sequence[Hit], rows: Rows, words: Words
     if not incidents:
         if standing.level in ("stalled", "failed", "catching-up"):
             return element("p", "Whether anything is broken now cannot be told.", class_="headline")
-        said = "Nothing is broken." if standing.level == "fine" else "Nothing was broken."
+        said = "Nothing is broken." if standing.trusted else "Nothing was broken then."
+        over = [one for one in rows.hits if one.incident.resolved_at is not None]
         return joined(
             element("p", said, class_="headline"),
-            element("p", *_usual(rows), class_="explanation"),
+            element("p", *_usual(rows), *_was(over, words), class_="explanation"),
         )
     worst = incidents[0]
     name = f"“{words.touchpoint(worst.incident.touchpoint)}”"
@@ -187,7 +190,7 @@ def effects(hit: Hit, words: Words) -> list[str]:
     else:
         said.append(
             f" it breaks for {percent(one.present_share)} of visits, against "
-            f"{percent(one.usual_share)} usually; {counted(one.customers, 'customer')} hit"
+            f"{percent(one.usual_share)} usually; {counted(hit.customers, 'customer')} hit"
         )
         said.append(f". It has cost {cost_words(hit)}." if hit.lost else ".")
     if hit.went:
@@ -219,8 +222,18 @@ def _usual(rows: Rows) -> list[str]:
     return [
         f"Of {counted(votes, 'visit')} since ",
         time_of(at_minute(rows.first_minute), "minute"),
-        f", {percent(broken / votes)} broke; no touchpoint broke more often than it usually does.",
+        f", {percent(broken / votes)} broke. ",
     ]
+
+
+def _was(over: Sequence[Hit], words: Words) -> list[str]:
+    """What broke lately and works again."""
+    if not over:
+        return ["No touchpoint broke more often than it usually does."]
+    one = over[0].incident
+    said = [f"“{words.touchpoint(one.touchpoint)}” was broken", _for(one, words), " from "]
+    said += [time_of(one.since, "minute"), " to ", time_of(one.resolved_at or one.at, "clock")]
+    return [*said, f" and cost {cost_words(over[0])}." if over[0].lost else "."]
 
 
 def _totals(casts: Sequence[Cast]) -> tuple[int, int]:
@@ -247,7 +260,7 @@ def card(hit: Hit, words: Words) -> Markup:
     """One incident in the strip."""
     one = hit.incident
     facts = [f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"] if one.firing else []
-    facts.append(f"{counted(one.customers, 'customer')} hit")
+    facts.append(f"{counted(hit.customers, 'customer')} hit")
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:
@@ -345,6 +358,12 @@ def matrix_section(asked: Asked, rows: Rows, table: Table) -> Section:
             element("div", grid(rows, asked.words), class_="matrix"),
             element(
                 "p",
+                "On a narrow screen only touchpoints at which something broke are listed: ",
+                link("all touchpoints", "/touchpoints"),
+                class_="small narrow",
+            ),
+            element(
+                "p",
                 link(f"{matrix.hidden:,} more touchpoints", "/touchpoints"),
                 class_="small",
             )
@@ -418,6 +437,7 @@ def grid(rows: Rows, words: Words) -> Markup:
                     _cell(row.cells.get(name), rows, words, words.mission(name))
                     for name in matrix.missions
                 ),
+                class_=None if row.total.broken else "sound",
             )
             for row in group.rows
         ]

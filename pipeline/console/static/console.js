@@ -6,7 +6,7 @@
     minute: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
     clock: { hour: "2-digit", minute: "2-digit" },
     second: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
-    day: { day: "numeric", month: "short" },
+    full: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" },
   };
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   const zoned = Object.fromEntries(

@@ -6,11 +6,13 @@ from typing import Final, NamedTuple
 
 from pipeline.console.lookups import Lookups
 from pipeline.console.pieces import address
-from pipeline.console.questions import LONG, SHORT, Questions
+from pipeline.console.questions import LONG, SHORT, Hours, Questions
 from pipeline.console.standing import Standing, Vitals
-from pipeline.console.store import milliseconds, minute_of
+from pipeline.console.store import TALLY_HOURS, milliseconds, minute_of
 from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
+
+HOURLY, DAILY = TALLY_HOURS
 
 
 class Window(NamedTuple):
@@ -77,9 +79,14 @@ class Asked(NamedTuple):
         spans = int(window.length / timedelta(minutes=window.width))
         return ends - ends % window.width - (spans - 1) * window.width
 
-    def first_hour(self, window: Window) -> int:
-        """The hour with which a window begins."""
-        return self.first_minute(window) // 60
+    def hours(self, window: Window) -> Hours:
+        """The hours of a window, or its days of UTC where it has more than one."""
+        first = self.first_minute(window) // 60
+        if window.length <= DAY.length:
+            return Hours(first, HOURLY)
+        last = minute_of(self.until) // 60
+        days = window.length // timedelta(days=1)
+        return Hours(last - last % DAILY - (days - 1) * DAILY, DAILY)
 
     def since(self, window: Window) -> int:
         """When a window begins, in milliseconds."""

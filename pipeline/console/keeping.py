@@ -45,6 +45,12 @@ READ: Final = (
 )
 """The topics that are read: results, and nothing that emitters sent."""
 
+_ADD_JUDGED: Final = (
+    "ON CONFLICT DO UPDATE SET broken = broken + excluded.broken,"
+    " functional = functional + excluded.functional, excellent = excellent + excluded.excellent,"
+    " unjudged = unjudged + excluded.unjudged"
+)
+
 _AT_ONCE: Final = 500
 """Ids that are asked for at once; SQLite takes some 32,000."""
 
@@ -338,21 +344,23 @@ class Keeper:
 
     def _add(self, tallies: Tallies) -> None:
         self._connection.executemany(
-            "INSERT INTO journey_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET completed = completed + excluded.completed,"
+            "INSERT INTO journey_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET completed = completed + excluded.completed,"
             " frustrated = frustrated + excluded.frustrated,"
             " abandoned = abandoned + excluded.abandoned, effort = effort + excluded.effort,"
             " value = value + excluded.value",
             [(*key, *sums) for key, sums in tallies.journeys.items() if any(sums)],
         )
         self._connection.executemany(
-            "INSERT INTO verdict_tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET broken = broken + excluded.broken, functional = functional + excluded.functional,"
-            " excellent = excellent + excluded.excellent, unjudged = unjudged + excluded.unjudged",
+            f"INSERT INTO verdict_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
             [(*key, *sums) for key, sums in tallies.verdicts.items() if any(sums)],
         )
         self._connection.executemany(
-            "INSERT INTO reason_tallies VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            f"INSERT INTO touchpoint_tallies VALUES (?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
+            [(*key, *sums) for key, sums in tallies.touchpoints.items() if any(sums)],
+        )
+        self._connection.executemany(
+            "INSERT INTO reason_tallies VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET broken = broken + excluded.broken",
             [(*key, change) for key, change in tallies.reasons.items() if change],
         )

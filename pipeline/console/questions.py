@@ -93,6 +93,13 @@ class Refused(NamedTuple):
     expected: str
 
 
+class Hours(NamedTuple):
+    """From which hour on, since 1970, and added up over how many: hours, or days of UTC."""
+
+    first: int
+    width: int
+
+
 class Questions:
     """Asks the store; used by one thread at a time.
 
@@ -164,96 +171,108 @@ class Questions:
         found = self.trends([row[0]], width, starts)[row[0]]
         return [Point(start, *found[start]) for start in starts if start in found]
 
-    def ended(self, kind: str, mission: str, first: int, limit: int = -1) -> list[Ended]:
-        """Journeys towards a mission by name, of the hours from `first` on; most first."""
+    def ended(self, kind: str, mission: str, hours: Hours, limit: int = -1) -> list[Ended]:
+        """Journeys towards a mission by name; most first."""
         rows = self._connection.execute(
             "SELECT name, sum(completed), sum(frustrated), sum(abandoned), sum(effort), sum(value)"
-            " FROM journey_tallies WHERE kind = ? AND mission = ? AND hour >= ? GROUP BY name"
-            " ORDER BY sum(completed + frustrated + abandoned) DESC, name LIMIT ?",
-            (kind, mission, first, limit),
+            " FROM journey_tallies WHERE width = ? AND kind = ? AND mission = ? AND start >= ?"
+            " GROUP BY name ORDER BY sum(completed + frustrated + abandoned) DESC, name LIMIT ?",
+            (hours.width, kind, mission, hours.first, limit),
         )
-        return [one for one in (Ended(*row) for row in rows) if one.journeys]
+        return [one for one in (Ended(*row) for row in rows) if one.journeys > 0]
 
-    def names(self, kind: str, mission: str, first: int) -> int:
+    def names(self, kind: str, mission: str, hours: Hours) -> int:
         """Under how many names of a kind there are journeys."""
         (count,) = self._connection.execute(
             "SELECT count(DISTINCT name) FROM journey_tallies"
-            " WHERE kind = ? AND mission = ? AND hour >= ?",
-            (kind, mission, first),
+            " WHERE width = ? AND kind = ? AND mission = ? AND start >= ?",
+            (hours.width, kind, mission, hours.first),
         ).fetchone()
         return int(count)
 
-    def missions(self, first: int) -> list[Ended]:
-        """Journeys by mission, of the hours from `first` on; most first."""
-        rows = self._connection.execute(
-            "SELECT mission, sum(completed), sum(frustrated), sum(abandoned), sum(effort),"
-            " sum(value) FROM journey_tallies WHERE kind = 'all' AND hour >= ? GROUP BY mission"
-            " ORDER BY sum(completed + frustrated + abandoned) DESC, mission",
-            (first,),
-        )
-        return [one for one in (Ended(*row) for row in rows) if one.journeys]
+    def missions(self, hours: Hours) -> list[Ended]:
+        """Journeys by mission; most first."""
+        found = [
+            one._replace(name=mission)
+            for mission in self._missions(hours.width)
+            for one in self.ended("all", mission, hours)
+        ]
+        return sorted(found, key=lambda one: (-one.journeys, one.name))
 
-    def hours(self, mission: str, first: int) -> list[tuple[int, Ended]]:
-        """Journeys towards a mission by the hour in which they ended."""
+    def course_of(self, mission: str, hours: Hours) -> list[tuple[int, Ended]]:
+        """Journeys towards a mission by the hour, or the day, in which they ended."""
         rows = self._connection.execute(
-            "SELECT hour, '', completed, frustrated, abandoned, effort, value FROM journey_tallies"
-            " WHERE kind = 'all' AND mission = ? AND hour >= ? ORDER BY hour",
-            (mission, first),
+            "SELECT start, '', completed, frustrated, abandoned, effort, value"
+            " FROM journey_tallies WHERE width = ? AND kind = 'all' AND mission = ? AND start >= ?"
+            " ORDER BY start",
+            (hours.width, mission, hours.first),
         )
         return [(row[0], Ended(*row[1:])) for row in rows]
 
-    def costs(self, first: int) -> list[tuple[str, Ended]]:
+    def costs(self, hours: Hours) -> list[tuple[str, Ended]]:
         """By mission: journeys lost, under the touchpoint that cost them."""
-        rows = self._connection.execute(
-            "SELECT mission, name, sum(completed), sum(frustrated), sum(abandoned), sum(effort),"
-            " sum(value) FROM journey_tallies WHERE kind = 'cost' AND hour >= ?"
-            " GROUP BY mission, name",
-            (first,),
-        )
-        return [(row[0], one) for row in rows if (one := Ended(*row[1:])).lost]
+        return [
+            (mission, one)
+            for mission in self._missions(hours.width)
+            for one in self.ended("cost", mission, hours)
+            if one.lost > 0
+        ]
 
-    def judged(self, touchpoint: str, first: int) -> list[Judged]:
+    def judged(self, touchpoint: str, hours: Hours) -> list[Judged]:
         """Interactions at a touchpoint by mission; most first."""
         rows = self._connection.execute(
             "SELECT mission, sum(broken), sum(functional), sum(excellent), sum(unjudged)"
-            " FROM verdict_tallies WHERE touchpoint = ? AND hour >= ? GROUP BY mission"
-            " ORDER BY sum(broken + functional + excellent + unjudged) DESC",
-            (touchpoint, first),
+            " FROM verdict_tallies WHERE width = ? AND touchpoint = ? AND start >= ?"
+            " GROUP BY mission ORDER BY sum(broken + functional + excellent + unjudged) DESC",
+            (hours.width, touchpoint, hours.first),
         )
-        return [one for one in (Judged(*row) for row in rows) if one.interactions]
+        return [one for one in (Judged(*row) for row in rows) if one.interactions > 0]
 
-    def judged_by_hour(
-        self, touchpoint: str, first: int, mission: str | None
+    def judged_over_time(
+        self, touchpoint: str, hours: Hours, mission: str | None
     ) -> list[tuple[int, Judged]]:
-        """Interactions at a touchpoint by the hour; of one mission, or of all."""
+        """Interactions at a touchpoint by the hour or day; of one mission, or of all."""
         rows = self._connection.execute(
-            "SELECT hour, '', sum(broken), sum(functional), sum(excellent), sum(unjudged)"
-            " FROM verdict_tallies WHERE touchpoint = ? AND hour >= ?"
+            "SELECT start, '', sum(broken), sum(functional), sum(excellent), sum(unjudged)"
+            " FROM verdict_tallies WHERE width = ? AND touchpoint = ? AND start >= ?"
             + ("" if mission is None else " AND mission = ?")
-            + " GROUP BY hour ORDER BY hour",
-            (touchpoint, first) if mission is None else (touchpoint, first, mission),
+            + " GROUP BY start ORDER BY start",
+            (hours.width, touchpoint, hours.first, *([] if mission is None else [mission])),
         )
         return [(row[0], Judged(*row[1:])) for row in rows]
 
-    def touchpoints(self, first: int) -> list[Judged]:
+    def touchpoints(self, hours: Hours) -> list[Judged]:
         """Interactions by touchpoint; most first."""
         rows = self._connection.execute(
             "SELECT touchpoint, sum(broken), sum(functional), sum(excellent), sum(unjudged)"
-            " FROM verdict_tallies WHERE hour >= ? GROUP BY touchpoint"
+            " FROM touchpoint_tallies WHERE width = ? AND start >= ? GROUP BY touchpoint"
             " ORDER BY sum(broken + functional + excellent + unjudged) DESC",
-            (first,),
+            (hours.width, hours.first),
         )
-        return [one for one in (Judged(*row) for row in rows) if one.interactions]
+        return [one for one in (Judged(*row) for row in rows) if one.interactions > 0]
 
-    def reasons(self, touchpoint: str, first: int, mission: str | None) -> list[tuple[str, int]]:
+    def reasons(self, touchpoint: str, hours: Hours, mission: str | None) -> list[tuple[str, int]]:
         """Why interactions at a touchpoint were judged broken, and how often each; most first."""
         rows = self._connection.execute(
-            "SELECT rule, sum(broken) FROM reason_tallies WHERE touchpoint = ? AND hour >= ?"
+            "SELECT rule, sum(broken) FROM reason_tallies"
+            " WHERE width = ? AND touchpoint = ? AND start >= ?"
             + ("" if mission is None else " AND mission = ?")
             + " GROUP BY rule ORDER BY sum(broken) DESC, rule",
-            (touchpoint, first) if mission is None else (touchpoint, first, mission),
+            (hours.width, touchpoint, hours.first, *([] if mission is None else [mission])),
         )
-        return [(rule, count) for rule, count in rows if count]
+        return [(rule, count) for rule, count in rows if count > 0]
+
+    def _missions(self, width: int) -> list[str]:
+        """Missions of which journeys ended, each found by one step in the index."""
+        rows = self._connection.execute(
+            "WITH RECURSIVE found (mission) AS (SELECT min(mission) FROM journey_tallies"
+            " WHERE width = :width AND kind = 'all' UNION ALL SELECT (SELECT min(mission) FROM"
+            " journey_tallies WHERE width = :width AND kind = 'all' AND mission > found.mission)"
+            " FROM found WHERE found.mission IS NOT NULL)"
+            " SELECT mission FROM found WHERE mission IS NOT NULL",
+            {"width": width},
+        )
+        return [mission for (mission,) in rows]
 
     def refused(self) -> list[Refused]:
         """Dead letters by source and reason; most first."""

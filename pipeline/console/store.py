@@ -47,14 +47,18 @@ _TABLES: Final = (
     " broken INTEGER, customers INTEGER, PRIMARY KEY (series, minute, partition)) WITHOUT ROWID",
     "CREATE TABLE spans (width INTEGER, start INTEGER, series INTEGER, votes INTEGER,"
     " broken INTEGER, customers INTEGER, PRIMARY KEY (width, start, series)) WITHOUT ROWID",
-    "CREATE TABLE journey_tallies (kind TEXT, mission TEXT, hour INTEGER, name TEXT,"
-    " completed INTEGER, frustrated INTEGER, abandoned INTEGER, effort REAL, value REAL,"
-    " PRIMARY KEY (kind, mission, hour, name)) WITHOUT ROWID",
-    "CREATE TABLE verdict_tallies (touchpoint TEXT, hour INTEGER, mission TEXT, broken INTEGER,"
-    " functional INTEGER, excellent INTEGER, unjudged INTEGER,"
-    " PRIMARY KEY (touchpoint, hour, mission)) WITHOUT ROWID",
-    "CREATE TABLE reason_tallies (touchpoint TEXT, hour INTEGER, mission TEXT, rule TEXT,"
-    " broken INTEGER, PRIMARY KEY (touchpoint, hour, mission, rule)) WITHOUT ROWID",
+    "CREATE TABLE journey_tallies (width INTEGER, kind TEXT, mission TEXT, start INTEGER,"
+    " name TEXT, completed INTEGER, frustrated INTEGER, abandoned INTEGER, effort REAL,"
+    " value REAL, PRIMARY KEY (width, kind, mission, start, name)) WITHOUT ROWID",
+    "CREATE TABLE touchpoint_tallies (width INTEGER, start INTEGER, touchpoint TEXT,"
+    " broken INTEGER, functional INTEGER, excellent INTEGER, unjudged INTEGER,"
+    " PRIMARY KEY (width, start, touchpoint)) WITHOUT ROWID",
+    "CREATE TABLE verdict_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
+    " broken INTEGER, functional INTEGER, excellent INTEGER, unjudged INTEGER,"
+    " PRIMARY KEY (width, touchpoint, start, mission)) WITHOUT ROWID",
+    "CREATE TABLE reason_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
+    " rule TEXT, broken INTEGER, PRIMARY KEY (width, touchpoint, start, mission, rule))"
+    " WITHOUT ROWID",
     "CREATE TABLE letters (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT,"
     " reason TEXT, place TEXT, expected TEXT, received INTEGER)",
     "CREATE TABLE belongs (identifier TEXT PRIMARY KEY, customer TEXT) WITHOUT ROWID",
@@ -65,6 +69,10 @@ _TABLES: Final = (
 
 SPAN_MINUTES: Final = (5, 60)
 """The widths of the spans that votes are added up over, in minutes."""
+
+
+TALLY_HOURS: Final = (1, 24)
+"""The widths over which results are added up, in hours: a day has its hours, a month its days."""
 
 
 class StoreFailed(PipelineError):

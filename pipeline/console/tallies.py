@@ -1,14 +1,14 @@
 """Tallies: what one result adds to the sums that pages are made of.
 
 A result that is revised takes what it added before away, and adds anew: sums stay those of the
-last revisions, whatever the order. Sums are by the hour in which a journey ended, or in which an
-interaction happened.
+last revisions, whatever the order. Sums are by the hour and by the day (of UTC) in which a journey
+ended, or in which an interaction happened.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.console.store import hour_of
+from pipeline.console.store import TALLY_HOURS, hour_of
 from schemas.records import JourneyOutcome, Verdict
 
 ENDED: Final = {"completed": 0, "frustrated": 1, "abandoned": 2}
@@ -26,16 +26,18 @@ STEP: Final = "\x1f"
 STEPS_MAX: Final = 24
 """Touchpoints of a path that tell it from others; longer ones are cut there (P)."""
 
-JourneyKey = tuple[str, str, int, str]
-"""Kind, mission, hour, name. Kinds: `all`, `phase`, `path`, `cost` (the touchpoint that cost the
-mission), `ending` (the rule that decided), `objective` (met counts as completed, else
+JourneyKey = tuple[int, str, str, int, str]
+"""Width, kind, mission, start, name. Kinds: `all`, `phase`, `path`, `cost` (what cost the mission), `ending` (the rule that decided), `objective` (met counts as completed, else
 frustrated), `segment`."""
 
-VerdictKey = tuple[str, int, str]
-"""Touchpoint, hour, mission."""
+TouchpointKey = tuple[int, int, str]
+"""Width, start, touchpoint."""
 
-ReasonKey = tuple[str, int, str, str]
-"""Touchpoint, hour, mission, rule."""
+VerdictKey = tuple[int, str, int, str]
+"""Width, touchpoint, start, mission."""
+
+ReasonKey = tuple[int, str, int, str, str]
+"""Width, touchpoint, start, mission, rule."""
 
 
 class Tallies:
@@ -43,6 +45,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self.journeys: Final[dict[JourneyKey, list[float]]] = {}
+        self.touchpoints: Final[dict[TouchpointKey, list[int]]] = {}
         self.verdicts: Final[dict[VerdictKey, list[int]]] = {}
         self.reasons: Final[dict[ReasonKey, int]] = {}
 
@@ -51,27 +54,38 @@ class Tallies:
         place = ENDED.get(one.outcome)
         if place is None:
             return
-        hour = hour_of(one.ended_at)
-        value = one.value or 0.0
-        for kind, name in _names_of(one):
-            sums = self.journeys.setdefault((kind, one.mission, hour, name), [0, 0, 0, 0.0, 0.0])
-            sums[place] += sign
-            sums[3] += sign * one.effort
-            sums[4] += sign * value
-        for name, met in one.objectives.items():
-            sums = self.journeys.setdefault(
-                ("objective", one.mission, hour, name), [0, 0, 0, 0.0, 0.0]
-            )
-            sums[0 if met else 1] += sign
+        hour, value = hour_of(one.ended_at), one.value or 0.0
+        names = list(_names_of(one))
+        for width in TALLY_HOURS:
+            start = hour - hour % width
+            for kind, name in names:
+                sums = self._sums(width, kind, one.mission, start, name)
+                sums[place] += sign
+                sums[3] += sign * one.effort
+                sums[4] += sign * value
+            for name, met in one.objectives.items():
+                sums = self._sums(width, "objective", one.mission, start, name)
+                sums[0 if met else 1] += sign
+
+    def _sums(self, *key: *JourneyKey) -> list[float]:
+        found = self.journeys.get(key)
+        if found is None:
+            found = self.journeys[key] = [0, 0, 0, 0.0, 0.0]
+        return found
 
     def verdict(self, one: Verdict, sign: int) -> None:
         """Add a verdict (`sign` 1), or take it away (-1)."""
         hour, mission = hour_of(one.occurred_at), one.mission or NO_MISSION
-        sums = self.verdicts.setdefault((one.touchpoint, hour, mission), [0, 0, 0, 0])
-        sums[JUDGED[one.verdict]] += sign
-        if one.verdict == "broken":
-            for rule in {reason.rule for reason in one.reasons}:
-                key = (one.touchpoint, hour, mission, rule)
+        touchpoint, place = one.touchpoint, JUDGED[one.verdict]
+        rules = {reason.rule for reason in one.reasons} if one.verdict == "broken" else ()
+        for width in TALLY_HOURS:
+            start = hour - hour % width
+            sums = self.verdicts.setdefault((width, touchpoint, start, mission), [0, 0, 0, 0])
+            sums[place] += sign
+            sums = self.touchpoints.setdefault((width, start, touchpoint), [0, 0, 0, 0])
+            sums[place] += sign
+            for rule in rules:
+                key = (width, touchpoint, start, mission, rule)
                 self.reasons[key] = self.reasons.get(key, 0) + sign
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import timedelta
 from typing import Final
 
-from pipeline.console.store import SPAN_MINUTES
+from pipeline.console.store import SPAN_MINUTES, TALLY_HOURS
 
 ROWS_MAX: Final = {
     "verdicts": 2_000_000,
@@ -21,11 +21,18 @@ BELONGS_MAX: Final = 3_000_000
 ALERTS_MAX: Final = 10_000
 """Alerts that are kept; those that ended go first (P)."""
 
-TALLIES_KEPT: Final = timedelta(days=35)
-"""How long sums by the hour are kept: four weeks to look at, and a week to look back from (P)."""
+SUMS_KEPT: Final = timedelta(days=35)
+"""How long sums of votes by the hour, and of results by the day, are kept: four weeks to look at,
+and a week to look back from (P)."""
 
-MINUTES_KEPT: Final = timedelta(hours=26)
-"""How long sums by the minute are kept: a day, and what is late (P)."""
+SHORT_SUMS_KEPT: Final = timedelta(hours=26)
+"""How long sums of votes by the minute, and of results by the hour, are kept: a day, and what is
+late (P)."""
+
+UNSHARED: Final = ""
+"""The name under which the ways of a day are added up that one customer alone took."""
+
+TALLIES: Final = ("journey_tallies", "touchpoint_tallies", "verdict_tallies", "reason_tallies")
 
 
 def tidy(connection: sqlite3.Connection) -> None:
@@ -60,11 +67,35 @@ def tidy(connection: sqlite3.Connection) -> None:
 
 def _forget_sums(connection: sqlite3.Connection, latest: int) -> None:
     """Remove sums of before; `latest` is the minute of the newest event."""
-    short, long = SPAN_MINUTES
-    minute = latest - MINUTES_KEPT // timedelta(minutes=1)
-    hour = latest // 60 - TALLIES_KEPT // timedelta(hours=1)
+    minute = latest - SHORT_SUMS_KEPT // timedelta(minutes=1)
+    old = latest - SUMS_KEPT // timedelta(minutes=1)
     connection.execute("DELETE FROM minutes WHERE minute < ?", (minute,))
-    connection.execute("DELETE FROM spans WHERE width = ? AND start < ?", (short, minute))
-    connection.execute("DELETE FROM spans WHERE width = ? AND start < ?", (long, hour * 60))
-    for table in ("journey_tallies", "verdict_tallies", "reason_tallies"):
-        connection.execute(f"DELETE FROM {table} WHERE hour < ?", (hour,))
+    for width, first in zip(SPAN_MINUTES, (minute, old), strict=True):
+        connection.execute("DELETE FROM spans WHERE width = ? AND start < ?", (width, first))
+    for width, first in zip(TALLY_HOURS, (minute, old), strict=True):
+        for table in TALLIES:
+            connection.execute(
+                f"DELETE FROM {table} WHERE width = ? AND start < ?", (width, first // 60)
+            )
+    _join_unshared(connection, latest // 60 - SHORT_SUMS_KEPT // timedelta(hours=1))
+
+
+def _join_unshared(connection: sqlite3.Connection, before: int) -> None:
+    """Add up the ways of days past that nobody shares: they are most of all, and tell nothing."""
+    day = TALLY_HOURS[-1]
+    last = before - before % day - day
+    alone = (
+        "FROM journey_tallies WHERE width = ? AND kind = 'path' AND start <= ? AND name <> ?"
+        " AND completed + frustrated + abandoned <= 1"
+    )
+    connection.execute(
+        "INSERT INTO journey_tallies SELECT width, kind, mission, start, ?, sum(completed),"
+        f" sum(frustrated), sum(abandoned), sum(effort), sum(value) {alone}"
+        " GROUP BY mission, start ON CONFLICT DO UPDATE"
+        " SET completed = completed + excluded.completed,"
+        " frustrated = frustrated + excluded.frustrated,"
+        " abandoned = abandoned + excluded.abandoned, effort = effort + excluded.effort,"
+        " value = value + excluded.value",
+        (UNSHARED, day, last, UNSHARED),
+    )
+    connection.execute(f"DELETE {alone}", (day, last, UNSHARED))

@@ -78,6 +78,7 @@ tr { break-inside: avoid; }
 .promises li { margin: .2rem 0; }
 .channel { display: grid; grid-template-columns: 7.5rem 1fr; gap: .4rem 1rem; padding: .8rem 0;
   border-top: 1px solid var(--line); break-inside: avoid; }
+.channel h3 { font-size: .95rem; }
 .cells { display: flex; flex-wrap: wrap; gap: .35rem; }
 .cell { font-size: .8rem; line-height: 1.35; padding: .25rem .55rem; border-radius: .35rem;
   border: 1px solid var(--line); print-color-adjust: exact; -webkit-print-color-adjust: exact;

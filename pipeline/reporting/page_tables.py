@@ -109,7 +109,7 @@ def channels(report: Report, words: Words) -> Markup:
             "div",
             element(
                 "div",
-                element("h4", wording.CHANNELS[row.channel].capitalize()),
+                element("h3", wording.CHANNELS[row.channel].capitalize()),
                 element("span", counted(row.interactions, "interaction"), class_="soft small"),
             ),
             element(

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pipeline.console.asking import Asked
 from pipeline.console.charts import Level, Stack, shares, stacks
 from pipeline.console.lookups import LEFT, Incident
-from pipeline.console.pages.now import Hit, cost_words, effects, hit_of
+from pipeline.console.pages.now import Hit, cost_words, effects, hit_of, hours_since
 from pipeline.console.pieces import (
     Cell,
     Column,
@@ -26,7 +26,7 @@ from pipeline.console.pieces import (
     time_of,
 )
 from pipeline.console.questions import Point
-from pipeline.console.store import at_minute, hour_of, minute_of
+from pipeline.console.store import at_minute, minute_of
 from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
@@ -58,7 +58,7 @@ def gather(asked: Asked, id_: str) -> Rows:
     if not versions:
         return Rows([], None, [], [])
     one = versions[-1]
-    costs = asked.questions.costs(hour_of(one.since))
+    costs = asked.questions.costs(hours_since(asked, one))
     last = one.resolved_at or max(one.at, asked.until)
     course = asked.questions.course(
         one.touchpoint,

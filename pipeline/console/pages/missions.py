@@ -23,9 +23,10 @@ from pipeline.console.pieces import (
     section,
     table_of,
 )
-from pipeline.console.questions import Ended
+from pipeline.console.questions import Ended, Hours
 from pipeline.console.store import at_minute
 from pipeline.console.tallies import STEP, STEPS_MAX
+from pipeline.console.tidying import UNSHARED
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
 from pipeline.reporting.report import Money
@@ -51,7 +52,7 @@ class Rows(NamedTuple):
 
     name: str
     window: Window
-    first_hour: int
+    span: Hours
     whole: Ended | None
     hours: list[tuple[int, Ended]]
     phases: list[Ended]
@@ -67,14 +68,14 @@ def gather(asked: Asked, name: str) -> Rows:
     """Ask the store about one mission."""
     questions = asked.questions
     window = asked.window(LOOKING_BACK, DAY)
-    first = asked.first_hour(window)
+    first = asked.hours(window)
     whole = questions.ended("all", name, first)
     return Rows(
         name=name,
         window=window,
-        first_hour=first,
+        span=first,
         whole=whole[0] if whole else None,
-        hours=questions.hours(name, first),
+        hours=questions.course_of(name, first),
         phases=questions.ended("phase", name, first),
         paths=questions.ended("path", name, first, PATHS_MAX),
         path_count=questions.names("path", name, first),
@@ -128,7 +129,14 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             "The ways they took",
             f"{rows.path_count:,} different microjourneys. The drawing has the most frequent ones, "
             "step by step; broader is more often. Effort runs from 7, very easy, to 1, very hard.",
-            flow([(one.name.split(STEP), one.completed, one.lost) for one in rows.paths], words),
+            flow(
+                [
+                    (one.name.split(STEP), one.completed, one.lost)
+                    for one in rows.paths
+                    if one.name != UNSHARED
+                ],
+                words,
+            ),
             table_of(paths, asked.here),
         ),
         section("endings", "Why they ended", "", table_of(endings, asked.here)),
@@ -170,15 +178,15 @@ def _figures(whole: Ended, known: Mission | None) -> Markup:
 
 def outcomes_chart(rows: Rows) -> Markup:
     """Outcomes over time: by the hour for a day, else by the day."""
-    step = 1 if rows.window == DAY else 24
+    step = rows.span.width
     spans = int(rows.window.length / timedelta(hours=step))
     sums = [[0, 0, 0] for _ in range(spans)]
     for hour, one in rows.hours:
-        at = min(spans - 1, (hour - rows.first_hour) // step)
+        at = min(spans - 1, (hour - rows.span.first) // step)
         for part, count in enumerate((one.completed, one.frustrated, one.abandoned)):
             sums[at][part] += count
     columns = [
-        Stack(at_minute((rows.first_hour + at * step) * 60), tuple(map(float, parts)))
+        Stack(at_minute((rows.span.first + at * step) * 60), tuple(map(float, parts)))
         for at, parts in enumerate(sums)
     ]
     whole = rows.whole
@@ -276,7 +284,12 @@ def paths_table(rows: Rows, words: Words) -> Table:
         ),
         [
             (
-                Cell(one.name.replace(STEP, " > "), _way(one.name.split(STEP), words)),
+                Cell(
+                    one.name.replace(STEP, " > ") or "ways of one customer each",
+                    _way(one.name.split(STEP), words)
+                    if one.name != UNSHARED
+                    else "Ways that one customer alone took in a day",
+                ),
                 Cell(one.journeys),
                 Cell(round(one.completed / one.journeys, 4), percent(one.completed / one.journeys)),
                 Cell(round(one.effort / one.journeys, 2)),
@@ -351,7 +364,7 @@ class All(NamedTuple):
 def gather_all(asked: Asked) -> All:
     """Ask the store about all missions."""
     window = asked.window(LOOKING_BACK, DAY)
-    return All(window, asked.questions.missions(asked.first_hour(window)))
+    return All(window, asked.questions.missions(asked.hours(window)))
 
 
 def show_all(asked: Asked, rows: All) -> Page:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from pipeline.console.asking import DAY, LATELY, Asked, Window
+from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, Asked, Window
 from pipeline.console.charts import spark
 from pipeline.console.lookups import LEFT, Incident
 from pipeline.console.matrix import Matrix, heat, matrix_of
@@ -26,7 +26,7 @@ from pipeline.console.pieces import (
     table_of,
     time_of,
 )
-from pipeline.console.questions import Cast, Ended
+from pipeline.console.questions import Cast, Ended, Hours
 from pipeline.console.standing import Standing
 from pipeline.console.store import at_minute, hour_of, milliseconds
 from pipeline.console.tallies import NO_MISSION
@@ -84,7 +84,7 @@ def gather(asked: Asked) -> Rows:
     for incident in lookups.incidents(since):
         hour = hour_of(incident.since)
         if hour not in all_costs:
-            all_costs[hour] = questions.costs(hour)
+            all_costs[hour] = questions.costs(hours_since(asked, incident))
         hits.append(hit_of(asked, incident, all_costs[hour]))
     return Rows(
         window=window,
@@ -94,8 +94,16 @@ def gather(asked: Asked) -> Rows:
         matrix=matrix,
         trends=questions.trends(matrix.series(), window.width, starts),
         starts=starts,
-        costs=questions.costs(first // 60),
+        costs=questions.costs(asked.hours(window)),
     )
+
+
+def hours_since(asked: Asked, incident: Incident) -> Hours:
+    """The hours since an incident began; its days where it is an old one."""
+    first = hour_of(incident.since)
+    if asked.until - incident.since < DAY.length:
+        return Hours(first, HOURLY)
+    return Hours(first - first % DAILY, DAILY)
 
 
 def hit_of(asked: Asked, incident: Incident, costs: Sequence[tuple[str, Ended]]) -> Hit:

@@ -24,7 +24,7 @@ from pipeline.console.pieces import (
     table_of,
     time_of,
 )
-from pipeline.console.questions import LONG, Ended, Judged, Point
+from pipeline.console.questions import LONG, Ended, Hours, Judged, Point
 from pipeline.console.store import at_minute
 from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
@@ -47,7 +47,7 @@ class Rows(NamedTuple):
     touchpoint: str
     mission: str | None
     window: Window
-    first_hour: int
+    span: Hours
     judged: list[Judged]
     hours: list[tuple[int, Judged]]
     votes: list[Point]
@@ -62,15 +62,15 @@ def gather(asked: Asked, touchpoint: str) -> Rows:
     questions = asked.questions
     mission = asked.query.get("mission") or None
     window = asked.window(LOOKING_BACK, DAY)
-    first = asked.first_hour(window)
+    first = asked.hours(window)
     return Rows(
         touchpoint=touchpoint,
         mission=mission,
         window=window,
-        first_hour=first,
+        span=first,
         judged=questions.judged(touchpoint, first),
-        hours=questions.judged_by_hour(touchpoint, first, mission),
-        votes=questions.spans(touchpoint, mission or NO_MISSION, LONG, first * 60),
+        hours=questions.judged_over_time(touchpoint, first, mission),
+        votes=questions.spans(touchpoint, mission or NO_MISSION, LONG, first.first * 60),
         reasons=questions.reasons(touchpoint, first, mission),
         costs=[one for one in questions.costs(first) if one[1].name == touchpoint],
         incidents=asked.lookups.incidents_at(touchpoint),
@@ -222,12 +222,17 @@ def reasons_table(rows: Rows) -> Table:
     return Table(
         "reasons",
         "why interactions were judged broken",
-        (Column("reason", "Why"), Column("broken", "Interactions", number=True), Column("bar", "")),
+        (Column("reason", "Why"), Column("broken", "Interactions")),
         [
             (
                 Cell(rule, named(reason(rule)[:1].upper() + reason(rule)[1:])),
-                Cell(count),
-                Cell(None, bar([(count / most, "bad")])),
+                Cell(
+                    count,
+                    joined(
+                        bar([(count / most, "bad")]),
+                        element("span", f"{count:,}", class_="number"),
+                    ),
+                ),
             )
             for rule, count in rows.reasons
         ],
@@ -236,8 +241,8 @@ def reasons_table(rows: Rows) -> Table:
 
 
 def _course(rows: Rows) -> Markup:
-    step = 60 if rows.window == DAY else 24 * 60
-    first = rows.first_hour * 60
+    step = rows.span.width * 60
+    first = rows.span.first * 60
     sums: dict[int, tuple[int, int]] = {}
     for point in rows.votes:
         at = (point.minute - first) // step
@@ -261,15 +266,15 @@ def _course(rows: Rows) -> Markup:
 
 
 def _volume(rows: Rows) -> Markup:
-    step = 1 if rows.window == DAY else 24
+    step = rows.span.width
     spans = int(rows.window.length / timedelta(hours=step))
     sums = [[0.0, 0.0, 0.0] for _ in range(spans)]
     for hour, one in rows.hours:
-        at = min(spans - 1, (hour - rows.first_hour) // step)
+        at = min(spans - 1, (hour - rows.span.first) // step)
         for part, count in enumerate((one.broken, one.functional, one.excellent)):
             sums[at][part] += count
     columns = [
-        Stack(at_minute((rows.first_hour + at * step) * 60), tuple(parts))
+        Stack(at_minute((rows.span.first + at * step) * 60), tuple(parts))
         for at, parts in enumerate(sums)
     ]
     return stacks(columns, JUDGED_AS, "Interactions over time, as they were judged")
@@ -309,7 +314,7 @@ class All(NamedTuple):
 def gather_all(asked: Asked) -> All:
     """Ask the store about all touchpoints."""
     window = asked.window(LOOKING_BACK, DAY)
-    first = asked.first_hour(window)
+    first = asked.hours(window)
     lost: dict[str, int] = {}
     for _, ended in asked.questions.costs(first):
         lost[ended.name] = lost.get(ended.name, 0) + ended.lost

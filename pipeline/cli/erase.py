@@ -13,6 +13,7 @@ from pipeline.catalogue import files
 from pipeline.cli import options
 from pipeline.cli.identifiers import identifier_of, kafka_of, parser_of
 from pipeline.cli.ordering import OrderRefused, carry_out
+from pipeline.console.forgetting import forget_erased
 from pipeline.receipts import Receipt, Seal
 from pipeline.runtimes.embedded.database import open_reader
 from pipeline.runtimes.embedded.obeying import told_of
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if brokers is None:
         erasing = bootstrap.erasing(rules, chosen)
         receipt = bytes(carry_out(arguments.data, order, erasing, arguments.timeout).done)
+        forget_erased(arguments.data, bootstrap.now())
     else:
         receipt = msgspec.json.encode(_erased_on_kafka(arguments, brokers, rules, seal, order))
     print(msgspec.json.format(receipt, indent=2).decode())

@@ -204,8 +204,9 @@ class Lookups:
             " UNION ALL SELECT customer FROM journeys WHERE id = ?"
             " UNION ALL SELECT customer FROM sessions WHERE id = ?"
             " UNION ALL SELECT customer FROM verdicts WHERE id = ?"
-            " UNION ALL SELECT customer FROM verdicts WHERE customer = ? LIMIT 1",
-            (text, text, text, text, text),
+            " UNION ALL SELECT customer FROM verdicts WHERE customer = ?"
+            " UNION ALL SELECT survivor FROM merged WHERE customer = ? LIMIT 1",
+            (text,) * 6,
         ).fetchone()
         found = self.survivor_of(row[0] if row is not None else customer_of(text))
         known = self._connection.execute(

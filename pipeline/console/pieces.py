@@ -4,6 +4,7 @@ Whatever is not made here is text and is escaped (`pipeline.reporting.markup`). 
 an element: what depends on a number is a class, or an attribute of SVG.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -32,6 +33,9 @@ WORDS: Final = {
 }
 """A sign and a word for every state, so that no colour is needed to tell them."""
 
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls, and what turns the direction of writing (Unicode, annex 9)."""
 
 FORMS: Final = {
     "minute": "%-d %b %H:%M",
@@ -133,8 +137,13 @@ def badge(state: str) -> Markup:
 
 def named(text: str) -> Markup:
     """What an emitter chose, as text: cut, and kept from turning the line around it."""
-    cut = text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "\N{HORIZONTAL ELLIPSIS}"
-    return element("bdi", cut)
+    return element("bdi", tamed(text))
+
+
+def tamed(text: str, most: int = TEXT_MAX) -> str:
+    """What an emitter chose, cut, and without characters that control how others are shown."""
+    cut = text if len(text) <= most else text[:most] + "\N{HORIZONTAL ELLIPSIS}"
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", cut)
 
 
 def section(name: str, title: str, about: str, *content: str, aside: str = "") -> Section:

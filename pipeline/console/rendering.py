@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from pipeline.console.asking import Asked
+from pipeline.console.asking import Asked, Names
 from pipeline.console.feeding import Fed
 from pipeline.console.lookups import Lookups
 from pipeline.console.pages import incident, journeys, missions, now, report, touchpoints
@@ -25,7 +25,6 @@ from pipeline.console.pieces import Page, Section, nothing
 from pipeline.console.questions import Questions
 from pipeline.console.standing import Standing, Vitals, standing_of
 from pipeline.console.store import StoreFailed, open_to_read
-from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
 
 T = TypeVar("T")
@@ -65,7 +64,7 @@ class Renderer:
     ) -> None:
         self._directory = directory
         self._rules = rules
-        self._words = Words(rules)
+        self._words = Names(rules)
         self._fed = fed
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "console pages")

@@ -27,7 +27,8 @@ STEPS_MAX: Final = 24
 """Touchpoints of a path that tell it from others; longer ones are cut there (P)."""
 
 JourneyKey = tuple[int, str, str, int, str]
-"""Width, kind, mission, start, name. Kinds: `all`, `phase`, `path`, `cost` (what cost the mission), `ending` (the rule that decided), `objective` (met counts as completed, else
+"""Width, kind, mission, start, name. Kinds: `all`, `phase`, `path`, `cost` (the touchpoint that
+cost the mission), `ending` (the rule that decided), `objective` (met counts as completed, else
 frustrated), `segment`."""
 
 TouchpointKey = tuple[int, int, str]

@@ -48,6 +48,8 @@ TYPES: Final = {
 }
 """What is sent as it stands."""
 
+USER: Final = web.RequestKey("user", User)
+
 HOME: Final = "/"
 LOGIN: Final = "/login"
 
@@ -150,18 +152,19 @@ class _Answers:
             if request.path == "/live" or request.method == "POST":
                 raise web.HTTPUnauthorized
             raise web.HTTPSeeOther(LOGIN)
-        request["user"] = user
+        if user is not None:
+            request[USER] = user
         return await handler(request)
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """Any page but a customer's."""
-        user: User = request["user"]
+        user: User = request[USER]
         rendered = await self._renderer.rendered(key_of(request.path, request.query_string, user))
         return await self._answer(request, rendered)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The event stream of a page."""
-        user: User = request["user"]
+        user: User = request[USER]
         address = urlsplit(request.query.get("page", "/"))
         if address.path.startswith("/journeys"):
             raise web.HTTPNotFound
@@ -257,7 +260,7 @@ class _Answers:
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         """Log out."""
-        user: User = request["user"]
+        user: User = request[USER]
         form = await request.post()
         if not self._access.token_is(str(form.get("csrf", "")), user):
             raise web.HTTPForbidden
@@ -311,7 +314,7 @@ class _Answers:
         rendered: Rendered | None = None,
         status: int = 200,
     ) -> web.StreamResponse:
-        user: User = request["user"]
+        user: User = request[USER]
         standing = await self._renderer.standing() if rendered is None else rendered.standing
         text = document(
             page,
@@ -359,7 +362,7 @@ class _Answers:
         return web.Response(text=text, content_type="text/html", status=status)
 
     def _operator(self, request: web.Request) -> User:
-        user: User = request["user"]
+        user: User = request[USER]
         if not user.operator:
             raise web.HTTPForbidden
         return user

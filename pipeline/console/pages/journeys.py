@@ -235,7 +235,7 @@ def _interaction(one: Verdict, words: Words) -> Markup:
     why = [
         element(
             "li",
-            reason(fired.rule),
+            named(reason(fired.rule)),
             joined(": ", named(str(fired.value))) if fired.value not in (None, 1, True) else "",
         )
         for fired in one.reasons

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, Asked, Window
+from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, NAME_MAX, Asked, Window
 from pipeline.console.charts import spark
 from pipeline.console.lookups import LEFT, Incident
 from pipeline.console.matrix import Matrix, heat, matrix_of
@@ -24,6 +24,7 @@ from pipeline.console.pieces import (
     nothing,
     section,
     table_of,
+    tamed,
     time_of,
 )
 from pipeline.console.questions import Cast, Ended, Hours
@@ -272,7 +273,7 @@ def card(hit: Hit, words: Words) -> Markup:
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:
-        facts.append(reason(next(iter(one.reasons))))
+        facts.append(tamed(reason(next(iter(one.reasons))), NAME_MAX))
     ended = [" to ", time_of(one.resolved_at, "clock")] if one.resolved_at else []
     return element(
         "li",

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from pipeline.console.lookups import Lookups
 from pipeline.console.pieces import address, tamed
-from pipeline.console.questions import LONG, SHORT, Hours, Questions
+from pipeline.console.questions import LONG, SHORT, WHOLE, Hours, Questions
 from pipeline.console.standing import Standing, Vitals
 from pipeline.console.store import TALLY_HOURS, milliseconds, minute_of
 from pipeline.reporting.wording import Words
@@ -22,20 +22,23 @@ class Window(NamedTuple):
         key: In addresses.
         name: For a person.
         length: How long.
-        width: The spans by which votes are added up in it, in minutes.
+        width: The spans by which the course of votes is shown in it, in minutes.
+        sums: The spans by which votes are added up over all of it, and with one of which it
+            begins: fewer rows, so that a page stays quick with ten thousand series.
     """
 
     key: str
     name: str
     length: timedelta
     width: int
+    sums: int
 
 
-HOUR: Final = Window("1h", "Last hour", timedelta(hours=1), SHORT)
-QUARTER: Final = Window("6h", "Last 6 hours", timedelta(hours=6), LONG)
-DAY: Final = Window("24h", "Last 24 hours", timedelta(hours=24), LONG)
-WEEK: Final = Window("7d", "Last 7 days", timedelta(days=7), LONG)
-MONTH: Final = Window("28d", "Last 28 days", timedelta(days=28), LONG)
+HOUR: Final = Window("1h", "Last hour", timedelta(hours=1), SHORT, SHORT)
+QUARTER: Final = Window("6h", "Last 6 hours", timedelta(hours=6), LONG, LONG)
+DAY: Final = Window("24h", "Last 24 hours", timedelta(hours=24), LONG, WHOLE)
+WEEK: Final = Window("7d", "Last 7 days", timedelta(days=7), LONG, WHOLE)
+MONTH: Final = Window("28d", "Last 28 days", timedelta(days=28), LONG, WHOLE)
 
 NAME_MAX: Final = 100
 """Characters of a name that are shown."""
@@ -91,8 +94,8 @@ class Asked(NamedTuple):
     def first_minute(self, window: Window) -> int:
         """The minute with which a window's spans begin."""
         ends = minute_of(self.until)
-        spans = int(window.length / timedelta(minutes=window.width))
-        return ends - ends % window.width - (spans - 1) * window.width
+        spans = int(window.length / timedelta(minutes=window.sums))
+        return ends - ends % window.sums - (spans - 1) * window.sums
 
     def hours(self, window: Window) -> Hours:
         """The hours of a window, or its days of UTC where it has more than one."""

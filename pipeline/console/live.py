@@ -71,7 +71,7 @@ class Live:
             sections = self._sections(rendered)
             self._sent.setdefault(key, (rendered.seq, sections))
             if rendered.seq != seq:
-                yield _event(sections)
+                yield _event(sections, sections)
             while True:
                 try:
                     async with asyncio.timeout(BEAT):
@@ -104,14 +104,14 @@ class Live:
         _, before = self._sent.get(key, (0, {}))
         self._sent[key] = (rendered.seq, sections)
         changed = {id_: html for id_, html in sections.items() if before.get(id_) != html}
-        if not changed:
+        if not changed and before.keys() == sections.keys():
             return
-        event = _event(changed)
+        event = _event(sections, changed)
         for queue in list(self._readers.get(key, ())):
             if queue.full():  # whoever reads so slowly gets all of it at once
                 while not queue.empty():
                     queue.get_nowait()
-                queue.put_nowait(_event(sections))
+                queue.put_nowait(_event(sections, sections))
             else:
                 queue.put_nowait(event)
 
@@ -125,5 +125,6 @@ class Live:
         return {f"s-{one.name}": str(one.content) for one in shown}
 
 
-def _event(sections: dict[str, str]) -> bytes:
-    return b"event: sections\ndata: " + json.dumps(sections).encode() + b"\n\n"
+def _event(sections: dict[str, str], changed: dict[str, str]) -> bytes:
+    told = {"order": list(sections), "changed": changed}
+    return b"event: sections\ndata: " + json.dumps(told).encode() + b"\n\n"

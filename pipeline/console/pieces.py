@@ -5,12 +5,14 @@ an element: what depends on a number is a class, or an attribute of SVG.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from pipeline.reporting.markup import Markup, element, joined
+
+T = TypeVar("T")
 
 Value = str | int | float | bool | datetime | None
 """What stands in a table's cell, as it is downloaded."""
@@ -75,6 +77,27 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     shown_max: int = 50
+
+
+class Later(Sequence[tuple[Cell, ...]]):
+    """Rows that are made only where somebody downloads them.
+
+    Args:
+        things: What they are made of, a row each.
+        row: Makes one.
+    """
+
+    def __init__(self, things: Sequence[T], row: Callable[[T], tuple[Cell, ...]]) -> None:
+        self._things = things
+        self._row = row
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._row(one) for one in self._things[at]]
+        return self._row(self._things[at])
 
 
 class Section(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from pipeline.console.store import SPAN_MINUTES
 
-SHORT, LONG = SPAN_MINUTES
+SHORT, LONG, WHOLE = SPAN_MINUTES
 
 PARTITION_MANY: Final = 400
 """Series whose trend is asked for at once."""

@@ -67,7 +67,7 @@ _TABLES: Final = (
     "CREATE INDEX merged_into ON merged (survivor)",
 )
 
-SPAN_MINUTES: Final = (5, 60)
+SPAN_MINUTES: Final = (5, 60, 240)
 """The widths of the spans that votes are added up over, in minutes."""
 
 

@@ -70,7 +70,7 @@ def _forget_sums(connection: sqlite3.Connection, latest: int) -> None:
     minute = latest - SHORT_SUMS_KEPT // timedelta(minutes=1)
     old = latest - SUMS_KEPT // timedelta(minutes=1)
     connection.execute("DELETE FROM minutes WHERE minute < ?", (minute,))
-    for width, first in zip(SPAN_MINUTES, (minute, old), strict=True):
+    for width, first in zip(SPAN_MINUTES, (minute, old, old), strict=True):
         connection.execute("DELETE FROM spans WHERE width = ? AND start < ?", (width, first))
     for width, first in zip(TALLY_HOURS, (minute, old), strict=True):
         for table in TALLIES:

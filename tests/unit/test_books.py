@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.books import ALERTS_MAX, OTHER, SOURCES_MAX, UNKNOWN, Account, Books
-from pipeline.console.routes import ledger
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
 from pipeline.runtimes.engine import Engine, Snapshot
 from pipeline.runtimes.kafka.batch import Known
@@ -132,7 +131,7 @@ def test_a_verdict_that_gets_lost_is_missed() -> None:
     books.step([Message(CUSTOMER_TOUCHPOINTS, "c", one)], Change(CustomerState("c"), []))
 
     assert books.accounts["shop"].difference == 1
-    assert "1 are unaccounted for" in ledger(books)
+    assert sum(one.difference for one in books.accounts.values()) == 1
 
 
 def test_a_verdict_of_nothing_that_came_is_seen_too() -> None:
@@ -293,7 +292,7 @@ def test_sources_beyond_the_cap_share_an_account_so_that_the_sum_stays_right() -
 
     assert len(books.accounts) == SOURCES_MAX + 1
     assert books.accounts[OTHER].accepted == 20
-    assert "120 touchpoints accepted" in ledger(books)
+    assert sum(one.accepted for one in books.accounts.values()) == 120
 
 
 @pytest.mark.parametrize("state", ["resolved", "retracted"])

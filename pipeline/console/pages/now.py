@@ -12,6 +12,7 @@ from pipeline.console.matrix import Matrix, heat, matrix_of
 from pipeline.console.pieces import (
     Cell,
     Column,
+    Later,
     Page,
     Section,
     Table,
@@ -76,7 +77,7 @@ def gather(asked: Asked) -> Rows:
     window = asked.window(LATELY, DAY)
     first = asked.first_minute(window)
     mission = asked.query.get("mission") or None
-    casts = questions.cast(window.width, first, mission)
+    casts = questions.cast(window.sums, first, mission)
     matrix = matrix_of(casts, asked.rules, mission, _searched(asked, casts))
     starts = range(first, first + int(window.length / timedelta(minutes=1)), window.width)
     since = milliseconds(asked.until - ENDED_WITHIN)
@@ -314,7 +315,18 @@ def cost(rows: Rows, rules: Rules) -> Markup:
 
 
 def matrix_table(rows: Rows, words: Words) -> Table:
-    """Every series of the window, worst first, for downloads."""
+    """Every series of the window, for downloads."""
+
+    def row(one: Cast) -> tuple[Cell, ...]:
+        return (
+            Cell(one.touchpoint),
+            Cell(words.touchpoint(one.touchpoint)),
+            Cell(one.mission or None),
+            Cell(one.votes),
+            Cell(one.broken),
+            Cell(round(one.share, 4), percent(one.share)),
+        )
+
     return Table(
         "matrix",
         "visits by touchpoint and mission",
@@ -326,17 +338,7 @@ def matrix_table(rows: Rows, words: Words) -> Table:
             Column("broken", "Broken", number=True),
             Column("share", "Share broken", number=True),
         ),
-        [
-            (
-                Cell(one.touchpoint),
-                Cell(words.touchpoint(one.touchpoint)),
-                Cell(one.mission or None),
-                Cell(one.votes),
-                Cell(one.broken),
-                Cell(round(one.share, 4), percent(one.share)),
-            )
-            for one in sorted(rows.casts, key=lambda one: (-one.broken, -one.votes))
-        ],
+        Later(rows.casts, row),
         shown_max=0,
     )
 

@@ -43,12 +43,10 @@
 
   // A part is renewed as a whole; whoever stands on a link in it stays there, and whoever is
   // typing in it is left alone until they are done.
-  function renew(id, html) {
-    const part = document.getElementById(id);
-    if (!part) return false;
+  function renew(part, html) {
     const at = document.activeElement;
     const within = part.contains(at);
-    if (within && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) return true;
+    if (within && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) return;
     const mark = within && (at.getAttribute("href") || at.id);
     const open = [...part.querySelectorAll("details")].map((one) => one.open);
     part.innerHTML = html;
@@ -60,7 +58,25 @@
         .find((one) => one.getAttribute("href") === mark || one.id === mark);
       if (again) again.focus({ preventScroll: true });
     }
-    return true;
+  }
+
+  // Parts come and go: the first touchpoint brings the matrix with it.
+  function arrange(order, changed) {
+    const main = document.getElementById("main");
+    for (const part of main.querySelectorAll(":scope > section")) {
+      if (!order.includes(part.id)) part.remove();
+    }
+    let before = main.querySelector(":scope > h1");
+    for (const id of order) {
+      let part = document.getElementById(id);
+      if (!part) {
+        part = document.createElement("section");
+        part.id = id;
+        before.after(part);
+      }
+      if (id in changed) renew(part, changed[id]);
+      before = part;
+    }
   }
 
   function follow() {
@@ -79,12 +95,8 @@
     });
     stream.addEventListener("error", lost);
     stream.addEventListener("sections", (event) => {
-      for (const [id, html] of Object.entries(JSON.parse(event.data))) {
-        if (!renew(id, html)) {
-          location.reload(); // a part that was not there when the page was loaded
-          return;
-        }
-      }
+      const { order, changed } = JSON.parse(event.data);
+      arrange(order, changed);
     });
     addEventListener("pagehide", () => stream.close());
   }

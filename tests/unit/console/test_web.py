@@ -276,9 +276,11 @@ async def test_what_changes_is_sent_to_who_looks(served, tmp_path):
         Kept(tmp_path).keep(alert("resolved", version=2, resolved_at=NOW))
         await stream.content.readline()
         assert await stream.content.readline() == b"event: sections\n"
-        sections = json.loads((await stream.content.readline()).removeprefix(b"data: "))
+        told = json.loads((await stream.content.readline()).removeprefix(b"data: "))
 
-    assert "works again" in sections["s-incidents"]
+    assert told["order"] == ["s-notice", "s-headline", "s-incidents", "s-cost", "s-matrix"]
+    assert "works again" in told["changed"]["s-incidents"]
+    assert "s-cost" not in told["changed"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "console.example"])

@@ -89,7 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if arguments.beside is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process it stands beside
-        lower_priority()
     return asyncio.run(serve(arguments))
 
 
@@ -165,6 +164,7 @@ async def serve_beside(
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.UnixSite(runner, str(socket)).start()
+    lower_priority()  # from here on; starting is over soon
     await heard(take)
 
 

@@ -225,5 +225,5 @@ def _cell(one: Cast | None, rows: Shown, words: Words, mission: str) -> Markup:
             to,
             data_mission=mission,
         ),
-        class_=f"heat {heat(one.share)}",
+        class_=f"heat {heat(one)}",
     )

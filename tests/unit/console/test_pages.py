@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 import pytest
 
-from pipeline.console.matrix import matrix_of
+from pipeline.console.matrix import heat, matrix_of
 from pipeline.console.questions import Cast
 from tests.builders import RULES
 from tests.unit.console.stores import (
@@ -242,3 +242,9 @@ async def test_what_a_page_shows_of_a_window_is_of_that_window(tmp_path):
 
     assert "the server reported" not in day.casefold()
     assert "the server reported" in week.casefold()
+
+
+def test_a_share_of_few_visits_is_not_shaded_as_if_it_were_sure():
+    assert heat(Cast(1, "talk", "", 2, 1, 1)) == "h2"
+    assert heat(Cast(1, "talk", "", 200, 100, 100)) == "h5"
+    assert heat(Cast(1, "talk", "", 200, 0, 0)) == "h0"

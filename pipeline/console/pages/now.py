@@ -180,6 +180,8 @@ def headline(standing: Standing, firing: Sequence[Hit], rows: Rows, words: Words
 def _for(incident: Incident, words: Words) -> str:
     if incident.kind == "silent":
         return ": nobody reaches it any more"
+    if incident.kind == "slow_leak" and incident.mission is None:
+        return ": it has been breaking more often than it used to for days"
     return f" for “{words.mission(incident.mission)}”" if incident.mission else ""
 
 
@@ -261,8 +263,12 @@ def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
 def card(hit: Hit, words: Words) -> Markup:
     """One incident in the strip."""
     one = hit.incident
-    facts = [f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"] if one.firing else []
-    facts.append(f"{counted(hit.customers, 'customer')} hit")
+    if one.kind == "silent":
+        facts = [f"nobody comes, where {counted(one.votes, 'visit')} were to be expected"]
+    else:
+        shares = f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"
+        facts = [shares] if one.firing else []
+        facts.append(f"{counted(hit.customers, 'customer')} hit")
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:

@@ -92,9 +92,16 @@ def matrix_of(
     return Matrix(missions, _grouped(rows, rules, mission), max(0, len(ranked) - ROWS_MAX))
 
 
-def heat(share: float) -> str:
+FEW: Final = 5
+"""Votes below which a share says little, and is not shaded beyond `FAINT` (P)."""
+
+FAINT: Final = 2
+
+
+def heat(one: Cast) -> str:
     """The class of a cell by its share of broken votes."""
-    return f"h{sum(share > bound for bound in HEAT)}"
+    level = sum(one.share > bound for bound in HEAT)
+    return f"h{level if one.votes >= FEW else min(level, FAINT)}"
 
 
 def _total(

@@ -18,7 +18,16 @@ import msgspec
 from pipeline.console.asking import Asked, Names
 from pipeline.console.feeding import Fed
 from pipeline.console.lookups import Lookups
-from pipeline.console.pages import incident, journeys, missions, now, report, touchpoints
+from pipeline.console.pages import (
+    incident,
+    journeys,
+    mission_list,
+    missions,
+    now,
+    report,
+    touchpoint_list,
+    touchpoints,
+)
 from pipeline.console.pages import pipeline as pipeline_page
 from pipeline.console.pages.report import Reports
 from pipeline.console.pieces import Page, Section, nothing
@@ -196,11 +205,11 @@ class Renderer:
             case ["incidents", id_]:
                 return incident.show(asked, incident.gather(asked, id_))
             case ["missions"]:
-                return missions.show_all(asked, missions.gather_all(asked))
+                return mission_list.show(asked, mission_list.gather(asked))
             case ["missions", name]:
                 return missions.show(asked, missions.gather(asked, name))
             case ["touchpoints"]:
-                return touchpoints.show_all(asked, touchpoints.gather_all(asked))
+                return touchpoint_list.show(asked, touchpoint_list.gather(asked))
             case ["touchpoints", name]:
                 return touchpoints.show(asked, touchpoints.gather(asked, name))
             case ["report"]:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import urllib.parse
 from pathlib import Path
@@ -25,13 +26,9 @@ def page(up, path="/"):
 
 def consoles(up):
     """Process ids of the consoles beside a process."""
-    said = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(up.pid)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return [int(line.split()[0]) for line in said.stdout.splitlines() if " console " in line]
+    asked = ["ps", "-o", "pid=,args=", "--ppid", str(up.pid)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return [int(line.split()[0]) for line in said.splitlines() if " console " in line]
 
 
 def bill(number, customer="ann", **fields):
@@ -113,12 +110,13 @@ def test_a_restart_reads_on_where_it_was(tmp_path):
     with Up(tmp_path / "data") as before:
         before.post([bill(1)])
         eventually(lambda: b"Paying my bill" in page(before, "/touchpoints").body)
-    size = (tmp_path / "data" / "console.db").stat().st_size
-
     with Up(tmp_path / "data") as after:
         eventually(lambda: b"Paying my bill" in page(after, "/touchpoints").body)
+        kept = sqlite3.connect(f"file:{tmp_path}/data/console.db?mode=ro", uri=True)
+        rows = kept.execute("SELECT at FROM verdicts").fetchall()
+        kept.close()
 
-    assert size > 0
+    assert rows == [(1,)]
 
 
 def test_alone_it_reads_the_folder_of_a_stopped_pipeline(tmp_path):

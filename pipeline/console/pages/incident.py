@@ -108,7 +108,8 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             "history",
             "How it came to be known",
             "The evidence that it is broken, against what it takes to say so; both as natural "
-            "logarithms, so that 2.3 more is ten times as much.",
+            "logarithms, so that 2.3 more is ten times as much. Of a slow leak: how many times the "
+            "usual share it is for certain, and has to be.",
             table_of(history, asked.here),
         ),
     )
@@ -152,6 +153,8 @@ def _during(one: Incident, course: Sequence[Point]) -> tuple[int, int]:
 
 def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
     one = hit.incident
+    if one.kind == "silent":
+        return figures([(f"{one.votes:,}", "visits were to be expected in this time")])
     votes, broken = _during(one, course)
     if not votes:
         votes, broken = one.votes, round(one.votes * one.present_share)

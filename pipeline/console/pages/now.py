@@ -6,25 +6,17 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, NAME_MAX, Asked, Window
-from pipeline.console.charts import spark
 from pipeline.console.lookups import LEFT, Incident
-from pipeline.console.matrix import Matrix, heat, matrix_of
+from pipeline.console.matrix import Matrix, matrix_of
+from pipeline.console.pages.grid import matrix_section, matrix_table
 from pipeline.console.pieces import (
-    Cell,
-    Column,
-    Later,
     Page,
     Section,
-    Table,
-    address,
     badge,
     below,
-    choices,
     figures,
     link,
-    nothing,
     section,
-    table_of,
     tamed,
     time_of,
 )
@@ -188,6 +180,8 @@ def headline(standing: Standing, firing: Sequence[Hit], rows: Rows, words: Words
 def _for(incident: Incident, words: Words) -> str:
     if incident.kind == "silent":
         return ": nobody reaches it any more"
+    if incident.kind == "slow_leak" and incident.mission is None:
+        return ": it has been breaking more often than it used to for days"
     return f" for “{words.mission(incident.mission)}”" if incident.mission else ""
 
 
@@ -269,8 +263,12 @@ def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
 def card(hit: Hit, words: Words) -> Markup:
     """One incident in the strip."""
     one = hit.incident
-    facts = [f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"] if one.firing else []
-    facts.append(f"{counted(hit.customers, 'customer')} hit")
+    if one.kind == "silent":
+        facts = [f"nobody comes, where {counted(one.votes, 'visit')} were to be expected"]
+    else:
+        shares = f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"
+        facts = [shares] if one.firing else []
+        facts.append(f"{counted(hit.customers, 'customer')} hit")
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:
@@ -311,184 +309,4 @@ def cost(rows: Rows, rules: Rules) -> Markup:
             (f"{lost:,}", "journeys were lost to a touchpoint"),
             *worth,
         ]
-    )
-
-
-def matrix_table(rows: Rows, words: Words) -> Table:
-    """Every series of the window, for downloads."""
-
-    def row(one: Cast) -> tuple[Cell, ...]:
-        return (
-            Cell(one.touchpoint),
-            Cell(words.touchpoint(one.touchpoint)),
-            Cell(one.mission or None),
-            Cell(one.votes),
-            Cell(one.broken),
-            Cell(round(one.share, 4), percent(one.share)),
-        )
-
-    return Table(
-        "matrix",
-        "visits by touchpoint and mission",
-        (
-            Column("touchpoint", "Touchpoint"),
-            Column("name", "Name"),
-            Column("mission", "Mission"),
-            Column("visits", "Visits", number=True),
-            Column("broken", "Broken", number=True),
-            Column("share", "Share broken", number=True),
-        ),
-        Later(rows.casts, row),
-        shown_max=0,
-    )
-
-
-def matrix_section(asked: Asked, rows: Rows, table: Table) -> Section:
-    """Touchpoints against missions."""
-    query = asked.query
-    windows = choices(
-        "Time",
-        (
-            (
-                one.name,
-                address("/", **{**query, "window": one.key}),
-                one.key == rows.window.key,
-            )
-            for one in LATELY
-        ),
-    )
-    about = (
-        "Each cell says which share of visits broke, and of how many. The darker, the larger the "
-        "share; the line is its course over this time."
-    )
-    matrix = rows.matrix
-    if not matrix.groups:
-        body: Markup = nothing("No touchpoint of that name was met in this time.")
-    else:
-        body = joined(
-            element("div", grid(rows, asked.words), class_="matrix"),
-            element(
-                "p",
-                "On a narrow screen only touchpoints at which something broke are listed: ",
-                link("all touchpoints", "/touchpoints"),
-                class_="small narrow",
-            ),
-            element(
-                "p",
-                link(f"{matrix.hidden:,} more touchpoints", "/touchpoints"),
-                class_="small",
-            )
-            if matrix.hidden
-            else "",
-            table_of(table, asked.here) if table.rows else "",
-        )
-    return section("matrix", "Where it breaks", about, filters(asked), body, aside=windows)
-
-
-def filters(asked: Asked) -> Markup:
-    """A form that filters by name and mission; works without a script."""
-    chosen = asked.query.get("mission", "")
-    options = [
-        element(
-            "option",
-            asked.words.mission(name),
-            value=name,
-            selected="" if name == chosen else None,
-        )
-        for name in sorted(asked.rules.missions.all, key=asked.words.mission)
-    ]
-    window = asked.query.get("window")
-    return element(
-        "form",
-        element(
-            "label",
-            element("span", "Touchpoint"),
-            element("input", type="search", name="q", value=asked.query.get("q", ""), id="q"),
-        ),
-        element(
-            "label",
-            element("span", "Mission"),
-            element(
-                "select", element("option", "All missions", value=""), *options, name="mission"
-            ),
-        ),
-        element("input", type="hidden", name="window", value=window) if window else "",
-        element("button", "Show", type="submit"),
-        method="get",
-        action="/",
-        role="search",
-        class_="filters",
-    )
-
-
-def grid(rows: Rows, words: Words) -> Markup:
-    """The matrix itself."""
-    matrix = rows.matrix
-    head = element(
-        "tr",
-        element("th", "Touchpoint", scope="col"),
-        element("th", "All missions", scope="col"),
-        *(
-            element("th", link(words.mission(one), below("/missions", one)), scope="col")
-            for one in matrix.missions
-        ),
-    )
-    bodies = []
-    for group in matrix.groups:
-        lines = [
-            element(
-                "tr",
-                element(
-                    "th",
-                    link(words.touchpoint(row.touchpoint), below("/touchpoints", row.touchpoint)),
-                    scope="row",
-                ),
-                _cell(row.total, rows, words, "All missions"),
-                *(
-                    _cell(row.cells.get(name), rows, words, words.mission(name))
-                    for name in matrix.missions
-                ),
-                class_=None if row.total.broken else "sound",
-            )
-            for row in group.rows
-        ]
-        title = element(
-            "tr",
-            element(
-                "th",
-                group.name[:1].upper() + group.name[1:],
-                scope="rowgroup",
-                colspan=str(len(matrix.missions) + 2),
-            ),
-            class_="group",
-        )
-        bodies.append(element("tbody", title, *lines))
-    caption = element(
-        "caption", "Share of visits that broke, by touchpoint and mission", class_="unseen"
-    )
-    return element("table", caption, element("thead", head), *bodies)
-
-
-def _cell(one: Cast | None, rows: Rows, words: Words, mission: str) -> Markup:
-    if one is None or not one.votes:
-        return element("td", element("span", "none", class_="unseen"), class_="none")
-    trend = rows.trends.get(one.series, {})
-    course = [
-        trend[start][1] / trend[start][0] if start in trend and trend[start][0] else None
-        for start in rows.starts
-    ]
-    to = address(below("/touchpoints", one.touchpoint), mission=one.mission or None)
-    return element(
-        "td",
-        link(
-            joined(
-                element("b", percent(one.share)),
-                element("span", f" of {one.votes:,}", class_="of"),
-                element("span", " visits broke", class_="unseen"),
-                spark(course, 1.0) if any(course) else "",
-            ),
-            to,
-            data_mission=mission,
-        ),
-        class_=f"heat {heat(one.share)}",
     )

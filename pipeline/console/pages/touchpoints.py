@@ -1,4 +1,4 @@
-"""Touchpoints: all of them, and one across its missions."""
+"""One touchpoint across its missions."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,7 +30,6 @@ from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
 from pipeline.reporting.wording import CHANNELS, Words, counted, percent, reason
-from pipeline.stitching.rules import Rules
 from schemas.records import JourneyOutcome
 
 PLACE: Final = "touchpoints"
@@ -301,108 +300,3 @@ def lost_table(lost: Sequence[JourneyOutcome], words: Words) -> Table:
             for one in lost
         ],
     )
-
-
-class All(NamedTuple):
-    """What the list is made of."""
-
-    window: Window
-    judged: list[Judged]
-    lost: dict[str, int]
-
-
-def gather_all(asked: Asked) -> All:
-    """Ask the store about all touchpoints."""
-    window = asked.window(LOOKING_BACK, DAY)
-    first = asked.hours(window)
-    lost: dict[str, int] = {}
-    for _, ended in asked.questions.costs(first):
-        lost[ended.name] = lost.get(ended.name, 0) + ended.lost
-    return All(window, asked.questions.touchpoints(first), lost)
-
-
-def show_all(asked: Asked, rows: All) -> Page:
-    """The list: those that cost most first."""
-    typed = asked.query.get("q", "").strip().casefold()
-    words = asked.words
-    found = [
-        one
-        for one in rows.judged
-        if typed in one.name.casefold() or typed in words.touchpoint(one.name).casefold()
-    ]
-    table = touchpoints_table(found, rows.lost, words, asked.rules)
-    windows = choices(
-        "Time",
-        (
-            (
-                one.name,
-                address("/touchpoints", **{**asked.query, "window": one.key}),
-                one.key == rows.window.key,
-            )
-            for one in LOOKING_BACK
-        ),
-    )
-    search = element(
-        "form",
-        element(
-            "label",
-            element("span", "Touchpoint"),
-            element("input", type="search", name="q", value=asked.query.get("q", ""), id="q"),
-        ),
-        element("button", "Show", type="submit"),
-        method="get",
-        action="/touchpoints",
-        role="search",
-        class_="filters",
-    )
-    body = (
-        table_of(table, asked.here)
-        if table.rows
-        else nothing("No touchpoint of that name was met in this time.")
-    )
-    about = "Where customers meet us, those that cost most journeys first."
-    return Page(
-        "Touchpoints",
-        PLACE,
-        (section("touchpoints", "Touchpoints", about, search, body, aside=windows),),
-        (table,),
-    )
-
-
-def touchpoints_table(
-    judged: Sequence[Judged], lost: dict[str, int], words: Words, rules: Rules
-) -> Table:
-    """Touchpoints with verdicts and what they cost."""
-    made = []
-    for one in sorted(judged, key=lambda one: (-lost.get(one.name, 0), -one.broken)):
-        entry = rules.inventory.entries.get(one.name)
-        whole = max(1, one.judged)
-        parts = [(one.broken, "bad"), (one.functional, "even"), (one.excellent, "good")]
-        made.append(
-            (
-                Cell(one.name, link(words.touchpoint(one.name), below("/touchpoints", one.name))),
-                Cell(CHANNELS[entry.channel] if entry is not None else None),
-                Cell(one.interactions),
-                Cell(
-                    round(one.broken / whole, 4),
-                    joined(
-                        bar([(count / whole, kind) for count, kind in parts]),
-                        element("span", percent(one.broken / whole), class_="number"),
-                    ),
-                ),
-                Cell(lost.get(one.name, 0)),
-                Cell(
-                    bool(entry and entry.moment_of_truth),
-                    "yes" if entry and entry.moment_of_truth else "-",
-                ),
-            )
-        )
-    columns = (
-        Column("touchpoint", "Touchpoint"),
-        Column("channel", "Channel"),
-        Column("interactions", "Interactions", number=True),
-        Column("share", "Share broken"),
-        Column("lost", "Journeys lost", number=True),
-        Column("moment_of_truth", "Moment of truth"),
-    )
-    return Table("touchpoints", "touchpoints", columns, made, shown_max=100)

@@ -6,7 +6,7 @@ from random import Random
 import msgspec
 import pytest
 
-from pipeline.console.matrix import matrix_of
+from pipeline.console.matrix import heat, matrix_of
 from pipeline.console.questions import Cast
 from tests.builders import RULES
 from tests.unit.console.stores import (
@@ -242,3 +242,21 @@ async def test_what_a_page_shows_of_a_window_is_of_that_window(tmp_path):
 
     assert "the server reported" not in day.casefold()
     assert "the server reported" in week.casefold()
+
+
+def test_a_share_of_few_visits_is_not_shaded_as_if_it_were_sure():
+    assert heat(Cast(1, "talk", "", 2, 1, 1)) == "h2"
+    assert heat(Cast(1, "talk", "", 200, 100, 100)) == "h5"
+    assert heat(Cast(1, "talk", "", 200, 0, 0)) == "h0"
+
+
+async def test_a_touchpoint_that_nobody_reaches_is_said_to_be_silent(tmp_path):
+    silent = alert(kind="silent", votes=20, present_share=0.0, customers=0, mission=None)
+    kept = Kept(tmp_path).keep(verdict(), votes(4, 0), silent)
+
+    now, incident = await kept.page("/"), await kept.page("/incidents/a-1")
+
+    assert "“Paying” is broken: nobody reaches it any more." in now.text
+    assert "nobody comes, where 20 visits were to be expected" in now.text
+    assert "20 visits were to be expected in this time" in incident.text
+    assert "customers hit" not in now.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingsInvalid
-from pipeline.settings import WorkerSettings, load
+from pipeline.settings import ConsoleSettings, WorkerSettings, load
 from schemas.brokers import Brokers
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,10 @@ def test_a_missing_file_is_named(tmp_path):
         load(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize(("table", "model"), [("kafka", Brokers), ("pipeline", WorkerSettings)])
+@pytest.mark.parametrize(
+    ("table", "model"),
+    [("kafka", Brokers), ("pipeline", WorkerSettings), ("console", ConsoleSettings)],
+)
 def test_the_reference_file_has_every_setting_with_its_default(table, model):
     written = tomllib.loads(REFERENCE.read_text())[table]
     loaded = getattr(load(REFERENCE), table)

@@ -103,6 +103,9 @@ def test_the_minimal_file_is_enough(monkeypatch):
     assert not load(CONFIG / "minimal.toml").open
 
 
+OF_THE_PIPELINE = ("kafka", "pipeline", "console")
+
+
 def test_the_reference_file_has_every_setting_with_its_default():
     written = tomllib.loads((CONFIG / "reference.toml").read_text())
     reference = load(CONFIG / "reference.toml")

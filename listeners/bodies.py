@@ -18,6 +18,7 @@ _ZLIB_FIRST: Final = 0x78
 _WHITE: Final = b" \t\r\n"
 _AUTOMATIC: Final = 47  # zlib's 15 + 32: gzip or zlib, as the header says.
 _RAW: Final = -15
+_PIECE: Final = 4096  # zlib copies what is behind a member's end: of all of it, a bomb of time.
 
 
 def opened(body: bytes, encoding: str | None, bytes_max: int) -> bytes:
@@ -30,7 +31,8 @@ def opened(body: bytes, encoding: str | None, bytes_max: int) -> bytes:
 
     Raises:
         TooLarge: More than `bytes_max`.
-        Unreadable: Empty, cut short, compressed twice or in a way we do not know.
+        Unreadable: Empty, cut short, more behind its end than further members of gzip, compressed
+            twice or in a way we do not know.
     """
     if len(body) > bytes_max:
         raise too_large(bytes_max)
@@ -97,19 +99,35 @@ def _unzstd(body: bytes, bytes_max: int) -> bytes:
 
 
 def _inflated(body: bytes, window: int, bytes_max: int) -> bytes:
+    """All members of a gzip body, one after the other, as RFC 1952 has it; else the one stream."""
+    text, sent = bytearray(), memoryview(body)
+    while True:
+        try:
+            sent = _member(sent, window, bytes_max, text)
+        except zlib.error as error:
+            raise _not_whole(found="one that does not inflate") from error
+        if not sent:
+            return bytes(text)
+        if body[:2] != GZIP or bytes(sent[:2]) != GZIP:
+            raise _not_whole(found=f"{len(sent)} more bytes behind its end")
+
+
+def _member(sent: memoryview, window: int, bytes_max: int, text: bytearray) -> memoryview:
+    """Inflate one member onto the end of `text`; what stands behind it is returned."""
     inflater = zlib.decompressobj(window)
-    try:
-        text = inflater.decompress(body, bytes_max + 1)
-    except zlib.error as error:
-        raise Unreadable(
-            reason=Reason.NOT_INFLATABLE,
-            message="expected a whole gzip or deflate stream; found one that does not inflate",
-        ) from error
-    if len(text) > bytes_max:
-        raise too_large(bytes_max)
-    if not inflater.eof:
-        raise Unreadable(
-            reason=Reason.NOT_INFLATABLE,
-            message="expected a whole gzip or deflate stream; found one cut short",
-        )
-    return text
+    while not inflater.eof:
+        if not sent:
+            raise _not_whole(found="one cut short")
+        piece = sent[:_PIECE]
+        text += inflater.decompress(piece, bytes_max + 1 - len(text))
+        if len(text) > bytes_max:
+            raise too_large(bytes_max)
+        sent = sent[len(piece) - len(inflater.unused_data) :]
+    return sent
+
+
+def _not_whole(*, found: str) -> Unreadable:
+    return Unreadable(
+        reason=Reason.NOT_INFLATABLE,
+        message=f"expected a whole gzip or deflate stream; found {found}",
+    )

@@ -11,7 +11,7 @@ Standard Webhooks specification for everything else.
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -31,7 +31,8 @@ class Proof(NamedTuple):
     """What a signature shows.
 
     Attributes:
-        id: The sender's id of the delivery, the same when it is sent again; None without one.
+        id: Of the delivery, the same when it is sent again; None without one. It is signed, or made
+            of what is.
     """
 
     id: str | None
@@ -130,7 +131,9 @@ def _typeform(
 def _twilio(request: Delivery, body: bytes, key: bytes, now: datetime, window: timedelta) -> Proof:
     """Base64 HMAC-SHA1 over the address and, by name, each form field's name and values.
 
-    A body that is no form is signed by its hash, `bodySHA256` in the address. No time is signed.
+    A body that is no form is signed by its hash, `bodySHA256` in the address. No time is signed,
+    and no header: a token is the id of a delivery only together with what is signed, so that
+    nobody can take the id of another one.
     """
     claimed = dict(parse_qsl(request.query)).get("bodySHA256")
     if claimed is not None:
@@ -146,15 +149,20 @@ def _twilio(request: Delivery, body: bytes, key: bytes, now: datetime, window: t
     )
     if not _any_equal(expected, given):
         raise invalid()
-    return Proof(request.headers.get("I-Twilio-Idempotency-Token"))
+    token = request.headers.get("I-Twilio-Idempotency-Token")
+    return Proof(token and sha256(_bytes("\n".join((request.url, fields, token)))).hexdigest())
 
 
 def _joined(body: bytes) -> str:
-    """A form's fields as Twilio joins them: sorted names, each with its sorted, unique values."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise invalid() from None
+    return joined(pairs)
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> str:
+    """A form's fields as Twilio joins them: sorted names, each with its sorted, unique values."""
     values: dict[str, set[str]] = {}
     for name, value in pairs:
         values.setdefault(name, set()).add(value)

@@ -11,12 +11,18 @@ import pytest
 from pipeline.cli.main import COMMANDS, parser_of
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(
+    path
+    for package in ("listeners", "pipeline", "schemas", "tests")
+    for path in (ROOT / package).rglob("*.py")
+)
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```(?:sh|console|bash)\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 ARGUMENT = r"(?:[ \t]|\\\n)+[^\s|#;&\\]+"  # of the same line, or of the next after a backslash
 TOUCHPOINTS = re.compile(rf"(?:^|[\s|(])touchpoints ([a-z]+)((?:{ARGUMENT})*)", re.MULTILINE)
 MAKE = re.compile(r"(?:^|[\s(])make ([a-z]+)\b", re.MULTILINE)
+NAMED = re.compile(r"\bdocs/[\w./-]+\.md\b")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -80,6 +86,15 @@ def test_every_link_of_a_document_leads_somewhere(path):
         assert target.exists(), f"{document(path)}: {link}"
         if anchor:
             assert anchor in anchors(target), f"{document(path)}: {link}"
+
+
+def test_every_document_that_the_code_names_exists():
+    named = {(path, name) for path in SOURCES for name in NAMED.findall(path.read_text())}
+
+    assert named
+    assert [
+        f"{document(path)}: {name}" for path, name in named if not (ROOT / name).is_file()
+    ] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

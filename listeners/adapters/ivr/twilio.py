@@ -8,7 +8,7 @@ Sources: Twilio's documents of TwiML, the call resource, TaskRouter's event refe
 Streams. `docs/vendors.md` accounts for every field.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
@@ -38,10 +38,11 @@ from listeners.adapters.vendor import (
 from listeners.adapters.vendor import device_of as device_of
 from listeners.errors import ItemRefused, Reason, Unreadable
 from listeners.exchange import Answer, Delivery
+from listeners.signatures import joined
 from schemas.records import Scale, Touchpoint
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"
-"""The header that stays the same when Twilio sends a request again."""
+"""The header that stays the same when Twilio sends a request again. It is not signed."""
 
 ATTESTED: Final = "TN-Validation-Passed-A"
 """The caller's network knows the caller, and that the number is theirs."""
@@ -56,6 +57,11 @@ CHOICE_LENGTH_MAX: Final = 2
 """Digits that are a choice in a menu; more of them may be a card's or an account's (P)."""
 
 _ENDED: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+_ONCE: Final = frozenset(
+    {"CallbackSource", "CallDuration", "DialCallSid", "RecordingSid", "SequenceNumber"}
+)
+"""What only a request has of which, with the same content, a call makes no second one."""
+
 _SPOKEN: Final = ("SpeechResult", "UnstableSpeechResult", "TranscriptionText")
 _PASSED_ON: Final = ("Digits", "SpeechResult", "Confidence")
 _NUMBERS: Final = frozenset({"From", "To", "Caller", "Called", "ForwardedFrom"})
@@ -82,7 +88,8 @@ class _Call(NamedTuple):
 def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
     """Cut a body: a form is one item, a JSON array of events is many.
 
-    A form's item also holds the address's query and the token, so that a dead letter is whole.
+    A form's item also holds the address's query, as sent, and the token, so that a dead letter is
+    whole.
 
     Raises:
         Unreadable: It is neither, or would send the call on to an address the settings do not list.
@@ -93,7 +100,7 @@ def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         return listed(events if isinstance(events, list) else [events], limits)
     fields = form_in(body, limits)
     query = dict(parse_qsl(delivery.query))
-    item = {"fields": fields, "query": query, "token": delivery.headers.get(TOKEN)}
+    item = {"fields": fields, "query": delivery.query, "token": delivery.headers.get(TOKEN)}
     return listed([item], limits, batch=False, answer=_steering(fields, query, limits))
 
 
@@ -106,7 +113,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     value = object_in(item, context)
     if "specversion" in value:
         return touchpoint_of(_event(value, context), context)
-    fields, query = mapping(value.get("fields")), mapping(value.get("query"))
+    fields = mapping(value.get("fields"))
     if not fields:
         raise ItemRefused(
             reason=Reason.FIELD_INVALID,
@@ -116,12 +123,11 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         )
     if "EventType" in fields and "TaskSid" in fields:
         return touchpoint_of(_task(fields, value, context), context)
-    return touchpoint_of(_request(fields, query, value, context), context)
+    return touchpoint_of(_request(fields, value, context), context)
 
 
-def _request(
-    fields: Mapping[str, Any], query: Mapping[str, Any], value: Mapping[str, Any], context: Context
-) -> Said:
+def _request(fields: Mapping[str, Any], value: Mapping[str, Any], context: Context) -> Said:
+    query = dict(parse_qsl(text(value.get("query")) or ""))
     call = _call(fields, query)
     kept = {
         name: one for name, one in fields.items() if name not in _NUMBERS | _SECRET and one != ""
@@ -130,7 +136,6 @@ def _request(
     keyed = query.get("identifies") in KEYED_IN and digits != ""
     personal = _SPOKEN if len(digits) <= CHOICE_LENGTH_MAX and not keyed else (*_SPOKEN, "Digits")
     rest = {name: one for name, one in query.items() if name not in ("next", "bodySHA256")}
-    own_time = call.at is not None or "SequenceNumber" in fields or "RecordingSid" in fields
     return Said(
         name=call.name,
         channel="ivr",
@@ -144,14 +149,35 @@ def _request(
             **call.measured,
         },
         at=call.at,
-        id=text(value.get("token")),
-        content=(fields, query) if own_time else None,
+        content=_content(value, once=call.at is not None or not _ONCE.isdisjoint(fields)),
         location=text(query.get("menu")) if call.sited else None,
         session=text(fields.get("ParentCallSid")) or text(fields.get("CallSid")),
         signals=call.signals,
         intent=text(query.get("intent")),
         rating=_rating(fields, query),
     )
+
+
+def _content(value: Mapping[str, Any], *, once: bool) -> Sequence[str] | None:
+    """What the id is derived from, so that who sends a recorded request again cannot choose it.
+
+    Args:
+        value: The item.
+        once: Whether its content tells it from every other request. The token, which is not
+            signed, is part of the id only where it does not.
+
+    Returns:
+        What Twilio signs, of the query on; None where nothing tells the request from another.
+    """
+    pairs = [
+        (name, str(one))
+        for name, values in mapping(value.get("fields")).items()
+        for one in (values if isinstance(values, list) else [values])
+    ]
+    signed, token = f"{value.get('query') or ''}{joined(pairs)}", text(value.get("token"))
+    if once:
+        return (signed,)
+    return (signed, token) if token else None
 
 
 def _call(fields: Mapping[str, Any], query: Mapping[str, Any]) -> _Call:
@@ -243,8 +269,7 @@ def _task(fields: Mapping[str, Any], value: Mapping[str, Any], context: Context)
         people=caller(told.get("from") or told.get("caller"), context),
         properties={**kept, "task": task, **measured},
         at=at,
-        id=text(value.get("token")),
-        content=(fields,),
+        content=_content(value, once=True),
         session=text(told.get("call_sid")) or text(fields["TaskSid"]),
         signals=signals,
     )

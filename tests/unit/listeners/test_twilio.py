@@ -15,37 +15,14 @@ from tests.unit.listeners.signing import (
     signing_door,
     twilio_signature,
 )
-
-CALL = {
-    "CallSid": "CA1",
-    "AccountSid": "AC1",
-    "From": "+442079460042",
-    "To": "+18005551212",
-    "CallStatus": "in-progress",
-    "Direction": "inbound",
-    "FromCity": "",
-    "CallToken": "secret-of-the-call",
-}
-
-
-async def told(fields, query="", token="token-1", door=None, **source):
-    """The touchpoint that one signed request becomes."""
-    door = door or signing_door("twilio", TWILIO_TOKEN, channel="ivr", **source)
-    pairs = [(name, str(value)) for name, value in (CALL | fields).items() if value is not None]
-    url = f"{BASE}/ivr/twilio" + (f"?{query}" if query else "")
-    headers = {"X-Twilio-Signature": twilio_signature(url, pairs)}
-    if token:
-        headers["I-Twilio-Idempotency-Token"] = token
-    receipt = await door.listener.receive(form(pairs), request("twilio", headers, url))
-    assert receipt.fault is None
-    return door.touchpoints[-1]
+from tests.unit.listeners.twilio_calls import CALL, told
 
 
 async def test_a_voice_request_is_the_call_that_starts():
     one = await told({"CallStatus": "ringing", "StirVerstat": "TN-Validation-Passed-A"})
 
     assert (one.name, one.channel, one.session_hint) == ("call_started", "ivr", "CA1")
-    assert (one.id, one.source, one.occurred_at) == ("token-1", "server", NOON)
+    assert (one.source, one.occurred_at) == ("server", NOON)
     assert set(one.identifiers) == {"phone"}
     assert one.signals == ()
     kept = properties(one)
@@ -303,29 +280,6 @@ async def test_a_field_that_is_new_or_stands_twice_is_signed_and_kept():
     await door.listener.receive(form(pairs), request("twilio", headers, f"{BASE}/ivr/twilio"))
 
     assert properties(door.touchpoints[0])["NewIn2027"] == ["b", "a"]
-
-
-async def test_silence_twice_at_one_menu_is_two_touchpoints_and_a_repeat_is_one():
-    door = signing_door("twilio", TWILIO_TOKEN)
-    silent = {"Digits": "", "msg": "Gather End"}
-    for token in ("token-1", "token-1", "token-2"):
-        await told(silent, "menu=main", token=token, door=door)
-
-    assert [one.id for one in door.touchpoints] == ["token-1", "token-2"]
-
-
-async def test_without_a_token_what_has_a_time_of_its_own_is_known_by_its_content():
-    ended = {
-        "CallbackSource": "x",
-        "CallDuration": "5",
-        "CallStatus": "completed",
-        "SequenceNumber": "3",
-        "Timestamp": "Sun, 22 Nov 2026 11:58:30 +0000",
-    }
-
-    first, again = await told(ended, token=None), await told(ended, token=None)
-
-    assert first.id == again.id
 
 
 async def test_an_unsigned_request_is_refused_whatever_key_it_shows():

@@ -202,6 +202,25 @@ def test_a_tablet_that_another_person_uses_too_stays_theirs(tmp_path: Path) -> N
     assert now["late, hers"] == customer_of("anonymous_id:tablet")
 
 
+def test_a_device_that_was_unlinked_from_the_customer_stays_with_all_it_did_since(
+    tmp_path: Path,
+) -> None:
+    wrongly_hers = {"anonymous_id": "cookie-of-bob"}
+    lived(tmp_path, [page("page-of-ann-0", 0, {**wrongly_hers, "user_id": "user-ann"})])
+    unlink = touchpoint(
+        "10:05", "identity_only", id="unlink", **wrongly_hers, unlinked_from="user_id:user-ann"
+    )
+    _append(tmp_path, [unlink])
+    lived(tmp_path, [page("page-of-bob-0", 10, wrongly_hers)])
+
+    receipt = erased(tmp_path)
+
+    assert found(tmp_path, "user-ann", "page-of-ann") == []
+    assert (len(receipt.identifiers), receipt.shared) == (1, 1)
+    assert found(tmp_path, "cookie-of-bob", "page-of-bob-0") == ["cookie-of-bob", "page-of-bob-0"]
+    assert verdicts(tmp_path)["page-of-bob-0"].customer == customer_of("anonymous_id:cookie-of-bob")
+
+
 def test_whose_is_to_be_erased_has_to_be_said_of_a_shared_device(tmp_path: Path) -> None:
     for number, name in enumerate(("user-ann", "user-bob")):
         lived(tmp_path, [page(name, number, {"anonymous_id": "tablet", "user_id": name})])

@@ -271,8 +271,9 @@ def test_a_device_that_was_unlinked_from_the_customer_stays_with_all_it_did_sinc
 ) -> None:
     wrongly_hers = {"anonymous_id": "cookie-of-bob"}
     lived(tmp_path, [page("page-of-ann-0", 0, {**wrongly_hers, "user_id": "user-ann"})])
-    unlink = touchpoint(
-        "10:05", "identity_only", id="unlink", **wrongly_hers, unlinked_from="user_id:user-ann"
+    parted = {"anonymous_id": "cookie-of-bob", "unlinked_from": "user_id:user-ann"}
+    unlink = msgspec.structs.replace(
+        touchpoint("10:05", "identity_only", id="unlink"), identifiers=parted
     )
     _append(tmp_path, [unlink])
     lived(tmp_path, [page("page-of-bob-0", 10, wrongly_hers)])

@@ -1,11 +1,12 @@
 """The books: what a runtime keeps count of together with its state, so that no crash loses it.
 
 The **ledger** accounts for every touchpoint, by source: what was accepted is a result, a dead
-letter, a repeat or nothing but news of who is who - or it is in flight. Each is counted where it
-is seen to happen: a result by the verdict that is published first, never as the remainder. What
-then is missing is the *difference*, which is nought as long as nothing is lost or made up.
+letter, a repeat, nothing but news of who is who, of a customer who was erased, or it is in flight.
+Each is counted where it is seen to happen: a result by the verdict that is published first, never
+as the remainder. What then is missing is the *difference*, which is nought as long as nothing is
+lost or made up.
 
-    accepted = results + dead letters + repeats + identity only + in flight + difference
+    accepted = results + dead letters + repeats + identity only + erased + in flight + difference
 
 The books of several partitions add up. One partition's alone need not say what is in flight: what
 one has sent, another takes in.
@@ -14,15 +15,17 @@ Beside it, the **alerts** that stand.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from pipeline.stitching.change import Change, Message
+from pipeline.stitching.forgetting import is_erased
 from pipeline.stitching.kept import CustomerState
 from pipeline.stitching.signals import IDENTITY_ONLY
 from schemas import codec
-from schemas.controls import Handover
+from schemas.controls import Erase, Handover
 from schemas.records import Alert, DeadLetter, Touchpoint, Verdict
 from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINTS
 
@@ -40,8 +43,15 @@ ALERTS_MAX: Final = 500
 """Alerts that are remembered, those that have ended going first (P): two series of each."""
 
 
-_Arrived = tuple[str, str, bool]
-"""Id and source of a touchpoint, and whether it tells of nothing but identity."""
+class _Arrived(NamedTuple):
+    """A touchpoint without a verdict, as it reached its customer."""
+
+    id: str
+    source: str
+    told_only: bool
+    """Whether it tells of nothing but identity."""
+    erased: bool
+    """Whether its customer is erased, and it came along with the order or is of the time before."""
 
 
 class Account(msgspec.Struct, array_like=True, gc=False):
@@ -56,6 +66,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
         dead: Those that went to the dead letters.
         repeated: Those whose id the customer had already.
         identity_only: Those that told who is who, and nothing else.
+        erased: Those that came after their customer's erasure, and were received before it.
     """
 
     accepted: int = 0
@@ -66,6 +77,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     dead: int = 0
     repeated: int = 0
     identity_only: int = 0
+    erased: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -75,8 +87,8 @@ class Account(msgspec.Struct, array_like=True, gc=False):
     @property
     def difference(self) -> int:
         """What was taken in and did not come out; negative for what came of nothing."""
-        out = self.sent + self.results + self.dead + self.repeated + self.identity_only
-        return self.taken + self.arrived - out
+        told = self.results + self.dead + self.repeated + self.identity_only + self.erased
+        return self.taken + self.arrived - self.sent - told
 
     def add(self, other: "Account") -> None:
         """Add what another partition has counted."""
@@ -124,24 +136,32 @@ class Books(msgspec.Struct, array_like=True):
         if len(messages) == 1 and self._as_usual(messages[0], change.results):
             return
         arrived: list[_Arrived] = []
-        forwarded: set[int] = set()
-        for message in messages:
+        forwarded: dict[int, Touchpoint] = {}
+        erased: datetime | None = getattr(change.state, "erased", None)
+        # What the customer had already is not known any more where its erasure came along, too.
+        orders = [at for at, one in enumerate(messages) if type(one.record) is Erase]
+        wiped_until = orders[-1] if orders and erased is not None else 0
+        for number, message in enumerate(messages):
             record = message.record
             kind = type(record)
             if kind is Touchpoint:
                 if message.topic == TOUCHPOINTS:
                     self.account(record.source).taken += 1  # type: ignore[attr-defined]
-                    forwarded.add(id(record))
+                    forwarded[id(record)] = record  # type: ignore[assignment]
                 else:
-                    arrived.append(_of(record))  # type: ignore[arg-type]
+                    arrived.append(_of(record, erased, number < wiped_until))  # type: ignore[arg-type]
             elif kind is Handover:
                 for one in record.interactions:  # type: ignore[attr-defined]
                     if not one.revision:
-                        arrived.append((one.id, one.source, False))
+                        gone = number < wiped_until or (erased is not None and one.at <= erased)
+                        arrived.append(_Arrived(one.id, one.source, False, gone))
         if forwarded:
             for made in change.results:
-                if id(made.record) in forwarded:
+                if forwarded.pop(id(made.record), None) is not None:
                     self.account(made.record.source).sent += 1  # type: ignore[attr-defined]
+            for left in forwarded.values():
+                if is_erased(erased, left):
+                    self.account(left.source).erased += 1
         if arrived:
             self._stitched(arrived, change)
 
@@ -196,8 +216,8 @@ class Books(msgspec.Struct, array_like=True):
         """Touchpoints arrived that had no verdict yet."""
         missing: dict[str, list[_Arrived]] = {}
         for one in arrived:
-            self.account(one[1]).arrived += 1
-            missing.setdefault(one[0], []).append(one)
+            self.account(one.source).arrived += 1
+            missing.setdefault(one.id, []).append(one)
         again: set[str] = set()
         letters: list[str] = []
         for made in change.results:
@@ -224,20 +244,26 @@ class Books(msgspec.Struct, array_like=True):
     def _left(self, left: list[_Arrived], letters: list[str], again: set[str], state: Any) -> None:
         """What got no verdict: refused, shown to be kept already - or missing indeed."""
         kept = {one.id for one in state.tail} if isinstance(state, CustomerState) else set()
-        left.sort(key=lambda one: one[2] or one[0] in kept or one[0] in again)
+        left.sort(key=lambda one: one.told_only or one.erased or one.id in kept or one.id in again)
         for source in letters:
-            at = next((at for at, one in enumerate(left) if one[1:] == (source, False)), None)
-            if at is not None:
+            refused = (
+                at for at, one in enumerate(left) if one.source == source and not one.told_only
+            )
+            if (at := next(refused, None)) is not None:
                 del left[at]
-        for id_, source, told_only in left:
-            if told_only:
-                self.account(source).identity_only += 1
-            elif id_ in kept or id_ in again:
-                self.account(source).repeated += 1
+        for one in left:
+            if one.erased:
+                self.account(one.source).erased += 1
+            elif one.told_only:
+                self.account(one.source).identity_only += 1
+            elif one.id in kept or one.id in again:
+                self.account(one.source).repeated += 1
 
 
-def _of(touchpoint: Touchpoint) -> _Arrived:
-    return touchpoint.id, touchpoint.source, IDENTITY_ONLY in touchpoint.signals
+def _of(touchpoint: Touchpoint, erased: datetime | None, wiped: bool) -> _Arrived:
+    told_only = IDENTITY_ONLY in touchpoint.signals
+    gone = wiped or is_erased(erased, touchpoint)
+    return _Arrived(touchpoint.id, touchpoint.source, told_only, gone)
 
 
 def _took(missing: dict[str, list[_Arrived]], id_: str) -> str:
@@ -248,7 +274,7 @@ def _took(missing: dict[str, list[_Arrived]], id_: str) -> str:
     one = ones.pop()
     if not ones:
         del missing[id_]
-    return one[1]
+    return one.source
 
 
 class _Sourced(msgspec.Struct, gc=False):

@@ -27,7 +27,15 @@ PAIRS_MAX: Final = 600
 """Pairs of touchpoint and mission with labels of their own (P): with three verdicts each, 1,800
 series. Further ones are counted under `OTHER`."""
 
-ENTRIES: Final = ("accepted", "result", "dead_letter", "repeated", "identity_only", "in_flight")
+ENTRIES: Final = (
+    "accepted",
+    "result",
+    "dead_letter",
+    "repeated",
+    "identity_only",
+    "erased",
+    "in_flight",
+)
 
 
 class Labels:
@@ -107,9 +115,8 @@ class PartitionGauges(Collector):
         families, books = self._families(), self.books
         for source, account in books.accounts.items():
             counts = (account.accepted, account.results, account.dead, account.repeated)
-            for entry, count in zip(
-                ENTRIES, (*counts, account.identity_only, account.in_flight), strict=True
-            ):
+            others = (account.identity_only, account.erased, account.in_flight)
+            for entry, count in zip(ENTRIES, (*counts, *others), strict=True):
                 families["accounted"].add_metric([source, entry], count)
             families["unaccounted"].add_metric([source], account.difference)
         for labels, firing in self._alerts(books).items():

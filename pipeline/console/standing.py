@@ -40,8 +40,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
         appended: Records by topic.
         received: Touchpoints by channel, since it began.
         rejected: Refused items by reason, since it began.
-        accounts: By source: accepted, results, dead letters, repeats, identity only, in flight,
-            unaccounted for.
+        accounts: By source: accepted, results, dead letters, repeats, identity only, erased,
+            in flight, unaccounted for.
     """
 
     at: datetime

@@ -57,6 +57,7 @@ def vitals_of(
                 one.dead,
                 one.repeated,
                 one.identity_only,
+                one.erased,
                 one.in_flight,
                 one.difference,
             )

@@ -2,8 +2,8 @@
 
 Pure: whoever holds states and records asks here, and does the rewriting. An identifier that only
 this customer ever had is *theirs* and goes whole. One that others had too - a tablet, an e-mail of
-two people - is *shared*: it stays, and for the time in which it was this customer's it belongs to
-nobody but itself from then on.
+two people - or that an operator parted from an owner is *shared*: it stays, and for the time in
+which it was this customer's it belongs to nobody but itself from then on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -57,7 +57,7 @@ class Circle:
 
     Attributes:
         names: Identifiers that only this customer had.
-        shared: Identifiers that others had too.
+        shared: Identifiers that others had too, or that were parted from an owner.
         customers: Ids of the customers that the names stand for.
         touchpoints: Ids of touchpoints found to be theirs; grows while records are looked through.
         results: Ids of the sessions and journeys that these opened; likewise.
@@ -96,15 +96,19 @@ def circle_of(identifier: str, states: States, owned: Owned, rules: IdentityRule
         raise Ambiguous(identifier, tops)
     names, shared = set(tops), set[str]()
     candidates: dict[str, set[str]] = {}
+    parted: set[str] = set()  # what an operator once said is another's: at most shared
     fresh = set(names)
     while fresh:
         for name, state in owned(fresh):
-            candidates[name] = owners_in(state)
+            if state.parted:
+                parted.add(name)
+            else:
+                candidates[name] = owners_in(state)
         fresh = {
             name for name, owners in candidates.items() if name not in names and owners <= names
         }
         names |= fresh
-        shared |= candidates.keys() - names
+        shared |= (candidates.keys() | parted) - names
         # What a shared one owns in turn is theirs for a time, and found by following it upwards.
     return Circle(names, shared)
 
@@ -121,7 +125,7 @@ def _tops(identifier: str, states: States, rules: IdentityRules, seen: set[str])
 
 
 def owners_in(state: IdentifierState) -> set[str]:
-    """Everybody who ever claimed an identifier."""
+    """Everybody who ever claimed an identifier, even where an operator took that back."""
     return {one.anchor for one in (*state.claims, *state.implied) if one.anchor}
 
 

@@ -55,8 +55,8 @@ def show(asked: Asked, rows: Rows) -> Page:
             section(
                 "ledger",
                 "Ledger",
-                "Every touchpoint that was accepted is a result, a dead letter, a repeat, or told "
-                "of identity only, or is in flight. " + balance(vitals),
+                "Every touchpoint that was accepted is a result, a dead letter, a repeat, told of "
+                "identity only, is of an erased customer, or is in flight. " + balance(vitals),
                 table_of(sources, asked.here)
                 if sources.rows
                 else nothing("Nothing was accepted yet."),
@@ -152,6 +152,7 @@ def ledger_table(vitals: Vitals) -> Table:
         Column("dead_letters", "Dead letters", number=True),
         Column("repeats", "Repeats", number=True),
         Column("identity_only", "Identity only", number=True),
+        Column("erased", "Erased", number=True),
         Column("in_flight", "In flight", number=True),
         Column("unaccounted", "Unaccounted", number=True),
     )

@@ -251,8 +251,10 @@ class EmbeddedRuntime:
         for order in orders.waiting(self._directory):
             now = self._clock()
             if isinstance(order, orders.Erase):
-                given = erased(order, self._connection, self._log, self._erasing, now)
-                self._processing.reload()
+                try:
+                    given = erased(order, self._connection, self._log, self._erasing, now)
+                finally:
+                    self._processing.reload()
                 self._telemetry.order_obeyed("erase", order.id, refused=bool(given.refused))
             else:
                 self._processing.cycle([[published(order)]], now)

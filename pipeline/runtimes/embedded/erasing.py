@@ -12,6 +12,7 @@ from time import sleep
 from typing import Any, Final
 
 from pipeline.receipts import Receipt, Removed, Seal
+from pipeline.runtimes.embedded import receipts
 from pipeline.runtimes.embedded.log import Entry, Log, all_chunks, chunks_from, pack_chunk
 from pipeline.stitching import erasing, keys
 from pipeline.stitching.claims import IdentifierState
@@ -72,31 +73,34 @@ class Erasing:
 
         Raises:
             Ambiguous: The identifier was several customers'; nothing was done.
-            sqlite3.Error: Where the disk is full, all or nothing of it was done; again does no
-                harm.
+            StillRead: All was done, but the old state is still on the disk.
+            sqlite3.Error: Where the disk is full, all or nothing of it was done. Whichever it was,
+                asked again it finishes, and the receipt tells all.
         """
-        work = _Work(connection, log, self._rules, self._hashed)
         connection.execute("PRAGMA secure_delete = ON")
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                circle = work.circle_of(asked[1])
-                topics = work.rewrite_log(circle)
-                states = work.rewrite_states(circle)
-                work.tell(circle, now)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                log.rollback()
-                raise
-            log.commit()
+            receipt = receipts.kept(connection, asked[0])
+            if receipt is None:
+                receipt = self._forgotten(connection, log, asked, now)
             connection.execute("VACUUM")
             empty_the_wal(connection)
+            receipts.finish(connection, receipt)
         finally:
             connection.execute("PRAGMA secure_delete = OFF")
-        return self._seal.sealed(
-            Receipt(
+        return receipt
+
+    def _forgotten(
+        self, connection: sqlite3.Connection, log: Log, asked: tuple[str, str], now: datetime
+    ) -> Receipt:
+        """The transaction, and the receipt that it stores."""
+        work = _Work(connection, log, self._rules, self._hashed)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            circle = work.circle_of(asked[1])
+            topics = work.rewrite_log(circle)
+            states = work.rewrite_states(circle)
+            work.tell(circle, now)
+            receipt = Receipt(
                 id=asked[0],
                 erased_at=now,
                 runtime="embedded",
@@ -108,7 +112,21 @@ class Erasing:
                 dead_letters_unread=work.unread,
                 remains=REMAINS,
             )
-        )
+            digest = self._seal.digest(asked[1])
+            receipt = self._seal.sealed(receipts.with_unfinished(connection, receipt, digest))
+            receipts.keep(connection, receipt)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            log.rollback()
+            raise
+        log.commit()
+        return receipt
+
+
+class StillRead(sqlite3.OperationalError):
+    """Somebody went on reading an old state of the file for too long."""
 
 
 REMAINS: Final = (
@@ -123,15 +141,15 @@ def empty_the_wal(connection: sqlite3.Connection) -> None:
     """Carry the write-ahead log over into the file, and cut it to nothing.
 
     Raises:
-        sqlite3.OperationalError: Somebody went on reading an old state for too long.
+        StillRead: Somebody went on reading an old state for too long.
     """
     for _ in range(CHECKPOINT_TRIES):
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if not busy:
             return
         sleep(0.05)
-    message = "a reader keeps the write-ahead log from being emptied; stop it and erase again"
-    raise sqlite3.OperationalError(message)
+    message = "somebody who reads the data and keeps the write-ahead log from being emptied"
+    raise StillRead(message)
 
 
 class _Work:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.runtimes.embedded.database import open_reader, open_writer
-from pipeline.runtimes.embedded.erasing import Erasing, empty_the_wal
+from pipeline.runtimes.embedded.database import open_reader, open_writer, refused_to_write
+from pipeline.runtimes.embedded.erasing import Erasing, StillRead, empty_the_wal
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
 from pipeline.runtimes.embedded.orders import Answer, Erase, Order, Unlink
@@ -27,11 +27,22 @@ def published(order: Unlink) -> Outgoing:
 def erased(
     order: Erase, connection: sqlite3.Connection, log: Log, erasing: Erasing, now: datetime
 ) -> Answer:
-    """Carry out an erasure; refused where it is not said whose."""
+    """Carry out an erasure; refused where it is not said whose, or cannot be done now.
+
+    Raises:
+        sqlite3.Error: One that cannot be tried again.
+    """
     try:
         receipt = erasing.erase(connection, log, (order.id, order.identifier), now)
     except Ambiguous as error:
         return Answer(refused=told_of(error))
+    except sqlite3.Error as error:
+        if not isinstance(error, StillRead) and not refused_to_write(error):
+            raise
+        return Answer(
+            refused=f"expected to write the file anew; found {error}. Stop who reads it, or make "
+            f"room for it once more, and erase again: the receipt will tell all that was done"
+        )
     return Answer(done=msgspec.Raw(msgspec.json.encode(receipt)))
 
 

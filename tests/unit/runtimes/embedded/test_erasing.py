@@ -3,7 +3,8 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,9 +82,9 @@ def lived(folder: Path, items: Sequence[dict[str, object]] = STORY) -> None:
     asyncio.run(live())
 
 
-def erased(folder: Path, identifier: str = "user_id:user-ann") -> Receipt:
+def erased(folder: Path, identifier: str = "user_id:user-ann", id_: str | None = None) -> Receipt:
     rules = wired(folder / "unused").rules
-    order = Erase(f"order-{identifier[-3:]}", identifier)
+    order = Erase(id_ or f"order-{identifier[-3:]}", identifier)
     given = carry_out(folder, order, bootstrap.erasing(rules, SETTINGS), 30)
     return msgspec.json.decode(given.done, type=Receipt)
 
@@ -148,6 +149,69 @@ def test_a_running_process_erases_and_goes_on(folder: Path) -> None:
     assert verdicts(folder)["page-of-bob-2"].customer == customer_of("user_id:user-bob")
 
 
+@pytest.fixture
+def reading(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Somebody amid reading, for whom the write-ahead log has to stay."""
+    monkeypatch.setattr("pipeline.runtimes.embedded.erasing.CHECKPOINT_TRIES", 2)
+    connection = open_reader(folder)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM chunks").fetchone()
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("again", ["order-1", "order-2"])
+def test_an_erasure_that_a_reader_kept_from_finishing_tells_all_it_did_when_asked_again(
+    folder: Path, tmp_path: Path, reading: sqlite3.Connection, again: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    at_once = erased(tmp_path / "copy")
+    with pytest.raises(OrderRefused, match=r"somebody who reads .* erase again"):
+        erased(folder, id_="order-1")
+    assert found(folder) != []
+
+    reading.execute("COMMIT")
+    receipt = erased(folder, id_=again)
+
+    assert found(folder) == []
+    assert receipt.identifiers == at_once.identifiers
+    assert receipt.customers == at_once.customers
+    assert receipt.states["identify"].removed == at_once.states["identify"].removed
+    for topic, done in at_once.topics.items():
+        if topic != IDENTITY_CHANGES:  # says once more that they were erased
+            assert receipt.topics[topic] == done
+    assert SEAL.opened(msgspec.json.encode(receipt)) == receipt
+
+
+def test_an_order_that_is_obeyed_again_after_a_crash_has_the_same_receipt(folder: Path) -> None:
+    first = erased(folder, id_="order-1")
+
+    assert erased(folder, id_="order-1") == first
+    assert erased(folder, id_="order-2").topics["touchpoints"]["0"].removed == 0
+
+
+def test_a_reader_does_not_stop_a_running_process_that_erases(
+    folder: Path, reading: sqlite3.Connection
+) -> None:
+    async def run() -> None:
+        running = wired(folder)
+        async with running.runtime:
+            with pytest.raises(OrderRefused, match="erase again"):
+                await asyncio.to_thread(erased, folder, id_="order-1")
+            await told(running, [page("page-of-bob-2", 7, {"anonymous_id": "cookie-of-bob"})])
+            assert verdicts(folder)["page-of-bob-2"].customer == customer_of("user_id:user-bob")
+            await told(running, [page("new-page", 20, {"anonymous_id": "cookie-of-ann"})])
+            anew = customer_of("anonymous_id:cookie-of-ann")
+            assert verdicts(folder)["new-page"].customer == anew
+            reading.execute("COMMIT")
+            receipt = await asyncio.to_thread(erased, folder, id_="order-2")
+            assert receipt.topics["touchpoints"]["0"].removed == 3
+
+    asyncio.run(run())
+
+    assert found(folder, *(one for one in SECRETS if one != "cookie-of-ann")) == []
+
+
 def test_a_restart_and_later_touchpoints_of_the_device_fall_back_to_the_device(
     folder: Path,
 ) -> None:
@@ -200,6 +264,26 @@ def test_a_tablet_that_another_person_uses_too_stays_theirs(tmp_path: Path) -> N
     now = {name: one.customer for name, one in verdicts(tmp_path).items()}
     assert now["page-of-bob-1"] == now["late, his"] == customer_of("user_id:user-bob")
     assert now["late, hers"] == customer_of("anonymous_id:tablet")
+
+
+def test_a_device_that_was_unlinked_from_the_customer_stays_with_all_it_did_since(
+    tmp_path: Path,
+) -> None:
+    wrongly_hers = {"anonymous_id": "cookie-of-bob"}
+    lived(tmp_path, [page("page-of-ann-0", 0, {**wrongly_hers, "user_id": "user-ann"})])
+    parted = {"anonymous_id": "cookie-of-bob", "unlinked_from": "user_id:user-ann"}
+    unlink = msgspec.structs.replace(
+        touchpoint("10:05", "identity_only", id="unlink"), identifiers=parted
+    )
+    _append(tmp_path, [unlink])
+    lived(tmp_path, [page("page-of-bob-0", 10, wrongly_hers)])
+
+    receipt = erased(tmp_path)
+
+    assert found(tmp_path, "user-ann", "page-of-ann") == []
+    assert (len(receipt.identifiers), receipt.shared) == (1, 1)
+    assert found(tmp_path, "cookie-of-bob", "page-of-bob-0") == ["cookie-of-bob", "page-of-bob-0"]
+    assert verdicts(tmp_path)["page-of-bob-0"].customer == customer_of("anonymous_id:cookie-of-bob")
 
 
 def test_whose_is_to_be_erased_has_to_be_said_of_a_shared_device(tmp_path: Path) -> None:

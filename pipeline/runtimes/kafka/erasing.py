@@ -110,8 +110,8 @@ def remains(now: datetime) -> tuple[str, ...]:
     compacted = now + TOMBSTONES_KEPT
     return (
         *ending,
-        f"{', '.join(COMPACTED)} and the changelogs: what was deleted there, until the brokers "
-        f"compact; links not before {compacted:%Y-%m-%d}",
+        f"{', '.join(COMPACTED)} and the changelogs: what was deleted or revised there, until the "
+        f"brokers compact; links not before {compacted:%Y-%m-%d}",
         "identify's and stitch's changelogs: that these identifiers and customers were erased, for "
         "31 and 8 days, so that what was received before is known when it comes",
         "touchpoint-alerts: ids of touchpoints that broke, as samples, for 90 days",

@@ -8,8 +8,12 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from listeners.settings import ListenerSettings
+from pipeline import bootstrap
 from pipeline.books import ALERTS_MAX, OTHER, SOURCES_MAX, UNKNOWN, Account, Books
+from pipeline.cli.ordering import carry_out
 from pipeline.runtimes.embedded.driver import EmbeddedRuntime
+from pipeline.runtimes.embedded.orders import Erase
 from pipeline.runtimes.engine import Engine, Snapshot
 from pipeline.runtimes.kafka.batch import Known
 from pipeline.runtimes.kafka.changelog import Restored
@@ -221,6 +225,32 @@ async def test_what_waits_in_a_file_that_has_no_books_yet_is_counted_first(tmp_p
 
     assert waiting > 0
     assert shown(registry, "shop") == {"accepted": waiting, "result": waiting, "missing": 0}
+
+
+async def test_what_waited_and_was_erased_is_in_the_account_of_its_source(tmp_path: Path) -> None:
+    class Halted(Engine):
+        def process(self, touchpoint: Touchpoint) -> None:
+            raise LookupError
+
+    running, _ = runtime(tmp_path, Halted)
+    async with running:
+        await running.publish([published(touchpoint("10:00", id=f"{n}")) for n in range(80)])
+        await running.advance(at("10:00"))
+        waiting = running._processing.waiting
+    erasing = bootstrap.erasing(RULES, ListenerSettings())
+    carry_out(tmp_path, Erase("order", "anonymous_id:browser"), erasing, 30)
+
+    again, registry = runtime(tmp_path)
+    async with again:
+        await again.advance(at("10:00"))
+
+    assert waiting > 0
+    counts = shown(registry, "shop")
+    assert counts == {
+        **{"accepted": 80, "dead_letter": 80 - waiting, "identity_only": waiting},
+        "missing": 0,
+    }
+    assert shown(registry, "erased") == {"missing": None}  # there is no such source
 
 
 def test_partitions_apart_add_up_and_what_one_sent_is_in_flight_until_it_arrives() -> None:

@@ -346,10 +346,13 @@ class _Work:
 
 
 def _stub(offset: int, touchpoint: Touchpoint) -> Entry:
-    """What stands where an unprocessed touchpoint stood: offsets there may have no gaps."""
+    """What stands where an unprocessed touchpoint stood: offsets there may have no gaps.
+
+    Its source is kept, since there the ledger counted it when it was accepted.
+    """
     left = Touchpoint(
         id=f"{ERASED}-{offset}",
-        source=ERASED,
+        source=touchpoint.source,
         channel=touchpoint.channel,
         name=ERASED,
         occurred_at=touchpoint.occurred_at,

@@ -7,7 +7,7 @@ receipt says which, and when.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -110,8 +110,8 @@ def remains(now: datetime) -> tuple[str, ...]:
     compacted = now + TOMBSTONES_KEPT
     return (
         *ending,
-        f"{', '.join(COMPACTED)} and the changelogs: what was deleted there, until the brokers "
-        f"compact; links not before {compacted:%Y-%m-%d}",
+        f"{', '.join(COMPACTED)} and the changelogs: what was deleted or revised there, until the "
+        f"brokers compact; links not before {compacted:%Y-%m-%d}",
         "identify's and stitch's changelogs: that these identifiers and customers were erased, for "
         "31 and 8 days, so that what was received before is known when it comes",
         "touchpoint-alerts: ids of touchpoints that broke, as samples, for 90 days",
@@ -153,20 +153,32 @@ def _order(
 
 
 def _bury(brokers: Brokers, topic: str, circle: Circle) -> dict[str, Removed]:
-    """Delete the keys of one topic whose records name the customer."""
-    naming: dict[tuple[int, bytes], None] = {}
+    """Delete the keys of one topic whose last records name the customer."""
     with TopicReader(brokers, topic, from_start=True) as reader:
-        for record in reader.everything():
-            at = (record.partition, record.key)
-            if record.value is not None and _names(topic, record, circle):
-                naming[at] = None
-            elif record.value is None:
-                naming.pop(at, None)
+        naming = last_naming(reader.everything(), lambda record: _names(topic, record, circle))
     _delete(brokers, topic, naming)
     counts: dict[str, int] = {}
     for partition, _ in naming:
         counts[str(partition)] = counts.get(str(partition), 0) + 1
     return {partition: Removed(removed=count) for partition, count in sorted(counts.items())}
+
+
+def last_naming(
+    records_: Iterable[Record], names: Callable[[Record], bool]
+) -> dict[tuple[int, bytes], None]:
+    """Keys, with their partitions, whose last record names the customer.
+
+    A session, a journey or a link may have become another's since: its last record is theirs, and
+    has the brokers remove the older ones by itself when they compact.
+    """
+    naming: dict[tuple[int, bytes], None] = {}
+    for record in records_:
+        at = (record.partition, record.key)
+        if record.value is not None and names(record):
+            naming[at] = None
+        else:
+            naming.pop(at, None)
+    return naming
 
 
 def _delete(brokers: Brokers, topic: str, keys: dict[tuple[int, bytes], None]) -> None:

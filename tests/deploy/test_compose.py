@@ -10,13 +10,14 @@ import yaml
 from listeners import settings as listeners_settings
 from pipeline import settings as pipeline_settings
 from pipeline.cli.main import parser_of
+from pipeline.passwords import hashed
 from tests.brokers.containers import IMAGE
 
 ROOT = Path(__file__).parents[2]
 COMPOSED = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSED["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
-OURS = ("topics", "listen", "work")
+OURS = ("topics", "listen", "work", "console")
 WATCHING = ("prometheus", "alertmanager", "grafana")
 SETTINGS = ROOT / "deploy" / "config" / "minimal-kafka.toml"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -102,9 +103,21 @@ def test_they_start_in_order():
         ("topics", "kafka"): "service_healthy",
         ("listen", "topics"): "service_completed_successfully",
         ("work", "topics"): "service_completed_successfully",
+        ("console", "topics"): "service_completed_successfully",
         ("prometheus", "alertmanager"): "service_healthy",
         ("grafana", "prometheus"): "service_healthy",
     }
+
+
+def test_the_console_lets_nobody_in_who_was_not_named(monkeypatch):
+    users = '[{"name": "ann", "role": "operator", "password": "%s"}]'
+    users %= hashed("a password of ann's")
+    monkeypatch.setenv("TOUCHPOINTS_CONSOLE__USERS", users)
+
+    assert set(SERVICES["console"]["environment"]) >= {"TOUCHPOINTS_CONSOLE__USERS"}
+    assert "?" in SERVICES["console"]["environment"]["TOUCHPOINTS_CONSOLE__USERS"]
+    assert [user.name for user in pipeline_settings.load(SETTINGS).console.users] == ["ann"]
+    assert SERVICES["console"]["ports"] == ["127.0.0.1:8081:8081"]
 
 
 def test_two_workers_are_started_again_when_they_fail():
@@ -117,7 +130,7 @@ def test_what_runs_on_has_a_health_check_on_a_port_that_it_has():
     (own,) = re.findall(r"127\.0\.0\.1:(\d+)/healthz", DOCKERFILE)
     kafka = SERVICES["kafka"]
 
-    assert [parsed(name).console_port for name in ("listen", "work")] == [int(own)] * 2
+    assert [parsed(name).console_port for name in ("listen", "work", "console")] == [int(own)] * 3
     assert SERVICES["topics"]["healthcheck"] == {"disable": True}
     assert kafka["healthcheck"]["test"][-1].endswith("/127.0.0.1/9092")
     assert ":9092" in kafka["environment"]["KAFKA_LISTENERS"]
@@ -164,7 +177,7 @@ def test_only_this_machine_reaches_what_is_published_and_kafka_is_not():
     }
 
     assert all(one.startswith("127.0.0.1:") for one in published.values()), published
-    assert set(published) == {"listen", *WATCHING}
+    assert set(published) == {"listen", "console", *WATCHING}
     assert COMPOSED["networks"]["brokers"] == {"internal": True}
 
 

@@ -65,6 +65,12 @@ def decode_control(value: bytes) -> Control | None:
         ) from error
 
 
+def decode_either(value: bytes, record: type[Record]) -> Record:
+    """Read a record of a topic on which stages also tell each other. Raises as `decode` does."""
+    told = decode_control(value)
+    return decode(value, record) if told is None else told
+
+
 def decode_touchpoint(value: bytes) -> Touchpoint:
     """Read a touchpoint; the hot path of every stage. Raises as `decode` does."""
     try:

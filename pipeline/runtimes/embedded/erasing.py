@@ -366,7 +366,7 @@ def _derived(kind: type[Record], circle: Circle) -> Rewrite:
     def derived(_: int, entry: Entry) -> Entry | None:
         if not isinstance(entry[1], bytes):
             return entry
-        record = codec.decode(entry[1], kind)
+        record = codec.decode_either(entry[1], kind)
         left = erasing.without(record, circle)
         if left is record:
             return entry

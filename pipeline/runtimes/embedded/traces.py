@@ -49,7 +49,7 @@ def _digests_in(topic: str, value: bytes, seal: Seal) -> set[str]:
     if topic in (TOUCHPOINTS, CUSTOMER_TOUCHPOINTS):
         record = codec.decode_control(value) or codec.decode_touchpoint(value)
     else:
-        record = codec.decode(value, TOPICS[topic].record)
+        record = codec.decode_either(value, TOPICS[topic].record)
     names = {name for name in erasing.names_in(record) if name}
     found = {seal.digest(name) for name in names}
     if isinstance(record, Touchpoint):

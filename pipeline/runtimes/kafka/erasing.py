@@ -209,9 +209,7 @@ def _names(topic: str, record: Record, circle: Circle) -> bool:
 
 
 def _record_of(topic: str, record: Record) -> records.Record:
-    value = record.value or b""
-    told = codec.decode_control(value)
-    return told if told is not None else codec.decode(value, TOPICS[topic].record)
+    return codec.decode_either(record.value or b"", TOPICS[topic].record)
 
 
 def traces(brokers: Brokers, receipt: Receipt, seal: Seal) -> tuple[list[str], list[str]]:

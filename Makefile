@@ -45,7 +45,7 @@ demo: $(STAMP) ## send a day of traffic to a running `make up`
 	@exec $(BIN)/touchpoints demo $(ARGS)
 
 test: $(STAMP) ## all tests but the long ones
-	@$(BIN)/pytest -m "not torture" $(ARGS)
+	@$(BIN)/pytest -m "not torture" --numprocesses 3 --dist loadfile $(ARGS)
 
 torture: $(STAMP) ## the long ones: kill -9 in a loop, full disks, many seeds
 	@$(BIN)/pytest -m torture $(ARGS)

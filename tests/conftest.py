@@ -5,7 +5,7 @@ machine without any, the tests that ask for one are skipped, and the run says ho
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,6 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("integration")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:  # one of several processes: the first one sums up
+        told["brokers"] = session.config.stash[FOUND]
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[FOUND].update(getattr(node, "workeroutput", {}).get("brokers", {}))
 
 
 def pytest_terminal_summary(

@@ -186,6 +186,20 @@ async def test_what_a_body_is_shows_in_its_bytes_not_in_its_label(packed, encodi
         (b"[" + b"{}," * 10 + b"{}]", Reason.BATCH_TOO_LARGE),
         (b'{"name":"' + b"n" * 20_000 + b'"}', Reason.ITEM_TOO_LARGE),
     ],
+    # Names, since gzip writes the time of day: processes must collect the same tests.
+    ids=[
+        "a bomb",
+        "too many bytes",
+        "cut short",
+        "packed twice",
+        "not gzip",
+        "nothing",
+        "white space",
+        "nothing packed",
+        "a word",
+        "too many items",
+        "one item too large",
+    ],
 )
 async def test_a_body_beyond_a_limit_is_refused_with_its_reason(body, reason):
     door = Door(body_bytes_max=100_000, item_bytes_max=10_000, batch_items_max=10)

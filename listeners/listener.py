@@ -5,7 +5,6 @@ publisher has made it durable. What stands in an item is the adapter's to say, w
 left to the pipeline.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
@@ -13,12 +12,13 @@ from typing import Any, Final
 
 import msgspec
 
-from listeners.adapters.adapter import Adapter, Context, Envelope, Limits, id_of
+from listeners.adapters.adapter import Context, Envelope, Limits, id_of
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Reason, Refused, Unauthorised, Unavailable, Unreadable
 from listeners.exchange import Delivery, Receipt
+from listeners.letters import door_of, letter_of, outgoing, refusal_of_body
 from listeners.publishers.publisher import KnowsReadiness, Outgoing, Publisher
 from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
@@ -27,8 +27,8 @@ from listeners.telemetry import Telemetry
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
 from schemas.identifiers import primary
-from schemas.records import CONTENT_BYTES_MAX, Channel, DeadLetter
-from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
+from schemas.records import Channel, Door
+from schemas.topics import TOUCHPOINTS
 
 _ACCEPTED: Final = b'{"id":'
 _AS_ACCEPTED: Final = b',"status":"accepted"}'
@@ -126,10 +126,10 @@ class Listener:
             name = "unknown" if source is None else source.name
             self._telemetry.touchpoint_rejected(refused.reason, name)
             if isinstance(refused, Unreadable) and source is not None:
-                await self._publish([self._letter_of_body(refused, name, body, received_at)])
+                await self._publish([_letter_of_body(refused, name, body, received_at, delivery)])
             raise
         context = self._context(source, delivery, envelope, received_at, signed)
-        receipt, records, channels, faults = self._adapted(envelope, adapter, context)
+        receipt, records, channels, faults = self._adapted(envelope, delivery, context)
         if repeated:
             self._telemetry.request_discarded()
             return receipt
@@ -169,7 +169,7 @@ class Listener:
         self._telemetry.publisher_ready()
 
     def _adapted(
-        self, envelope: Envelope, adapter: Adapter, context: Context
+        self, envelope: Envelope, delivery: Delivery, context: Context
     ) -> tuple[Receipt, list[Outgoing], dict[Channel, int], dict[Reason, int]]:
         """Every item as a record: a touchpoint or a dead letter."""
         records: list[Outgoing] = []
@@ -177,13 +177,15 @@ class Listener:
         channels: dict[Channel, int] = {}
         faults: dict[Reason, int] = {}
         first: ItemRefused | None = None
-        adapt, source = adapter.adapt, context.source
+        adapt, source = DIALECTS[delivery.dialect].adapter.adapt, context.source
         for item in envelope.items:
             try:
                 touchpoint = adapt(item, context)
             except ItemRefused as fault:
                 first = first or fault
-                records.append(_letter_of(fault, item, context))
+                door = door_of(delivery.dialect, context)
+                letter = letter_of(fault, source, item, context.received_at, door)
+                records.append(outgoing(letter))
                 receipts.append(_rejection_of(fault, item))
                 faults[fault.reason] = faults.get(fault.reason, 0) + 1
                 continue
@@ -292,17 +294,6 @@ class Listener:
             retry_after=pause if isinstance(pause, timedelta) else self._retry_after, reason=reason
         )
 
-    def _letter_of_body(
-        self, refused: Refused, source: str, body: bytes, received_at: datetime
-    ) -> Outgoing:
-        fault = ItemRefused(
-            reason=refused.reason,
-            where="$",
-            expected="a body of touchpoints",
-            found=refused.message,
-        )
-        return _letter(fault, source, body, received_at)
-
 
 def _ids_of(signed: Signed, new_id: Callable[[], str]) -> Callable[[], str]:
     """Ids for the items of a signed delivery that have none: sent again, they are the same."""
@@ -312,25 +303,11 @@ def _ids_of(signed: Signed, new_id: Callable[[], str]) -> Callable[[], str]:
     return lambda: id_of(signed.source.name, (signed.id, next(numbers)))
 
 
-def _letter_of(fault: ItemRefused, item: bytes, context: Context) -> Outgoing:
-    return _letter(fault, context.source, item, context.received_at)
-
-
-def _letter(fault: ItemRefused, source: str, content: bytes, received_at: datetime) -> Outgoing:
-    """A dead letter on its way. Its id is derived, so that a repeat is the same letter."""
-    digest = hashlib.sha256(f"{source}\0{fault.reason}\0".encode() + content).hexdigest()
-    letter = DeadLetter(
-        id=digest[:32],
-        source=source,
-        reason=fault.reason,
-        where=fault.where,
-        expected=fault.expected,
-        found=fault.found,
-        received_at=received_at,
-        content=content[:CONTENT_BYTES_MAX],
-        truncated=len(content) > CONTENT_BYTES_MAX,
-    )
-    return Outgoing(DEAD_LETTERS, source, encode(letter))
+def _letter_of_body(
+    refused: Refused, source: str, body: bytes, received_at: datetime, delivery: Delivery
+) -> Outgoing:
+    door = Door(dialect=delivery.dialect, call=delivery.call, body=True, encoding=delivery.encoding)
+    return outgoing(letter_of(refusal_of_body(refused), source, body, received_at, door))
 
 
 def _rejection_of(fault: ItemRefused, item: bytes) -> bytes:

@@ -104,16 +104,20 @@ def summary_of(record: type[Record]) -> str:
 
 
 def meanings_of(record: type[Record]) -> dict[str, str]:
-    """What the docstring says of each field, as one line; fields it leaves out are absent."""
+    """What the docstring says of each field, as one line; fields it leaves out are absent.
+
+    What it says of several at once, it says of each.
+    """
     meanings: dict[str, str] = {}
-    name = ""
+    names: list[str] = []
     for line in (record.__doc__ or "").partition("Attributes:")[2].splitlines():
         depth, text = len(line) - len(line.lstrip()), line.strip()
         if depth == 8 and ":" in text:
-            name, _, text = (part.strip() for part in text.partition(":"))
-            meanings[name] = text
-        elif text and name:
-            meanings[name] += " " + text
+            named, _, text = (part.strip() for part in text.partition(":"))
+            names = named.split(", ")
+            meanings |= dict.fromkeys(names, text)
+        elif text:
+            meanings |= {name: f"{meanings[name]} {text}" for name in names}
     return meanings
 
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and the error for a command used wrongly."""
 
 import argparse
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -158,14 +159,36 @@ def seconds(text: str) -> float:
     return number
 
 
-def topic(text: str) -> str:
-    """A topic of the catalogue; suggests the nearest one for any other name."""
-    if text in TOPICS:
-        return text
-    near = get_close_matches(text, TOPICS, n=1, cutoff=0.4)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    message = f"expected one of {', '.join(TOPICS)}; found {text!r}.{hint}"
-    raise argparse.ArgumentTypeError(message)
+def one_of(names: Collection[str]) -> Callable[[str], str]:
+    """A type of argument: one of these names; suggests the nearest one for any other."""
+
+    def chosen(text: str) -> str:
+        if text in names:
+            return text
+        near = get_close_matches(text, names, n=1, cutoff=0.4)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        message = f"expected one of {', '.join(names)}; found {text!r}.{hint}"
+        raise argparse.ArgumentTypeError(message)
+
+    return chosen
+
+
+topic: Final = one_of(TOPICS)
+"""A topic of the catalogue."""
+
+
+def add_span(parser: argparse.ArgumentParser, which: str) -> None:
+    """`--since TIME` and `--until TIME`, for `within`; `which` says what came when."""
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", help=f"only {which} from then on, RFC 3339"
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help=f"only {which} before then")
+
+
+def within(arguments: argparse.Namespace, at: datetime) -> bool:
+    """Whether a time is of the span that `--since` and `--until` say."""
+    since, until = arguments.since, arguments.until
+    return (since is None or at >= since) and (until is None or at < until)
 
 
 def moment(text: str) -> datetime:

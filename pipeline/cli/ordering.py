@@ -21,13 +21,13 @@ class OrderRefused(PipelineError):
     """An order was not carried out, or not in time. The message says why."""
 
 
-def carry_out(directory: Path, order: Order, erasing: Erasing, patience: float) -> Answer:
+def carry_out(directory: Path, order: Order, erasing: Erasing | None, patience: float) -> Answer:
     """Have an order obeyed: by the process that runs on the folder, else by this one.
 
     Args:
         directory: The data's.
         order: What is asked.
-        erasing: Erases, where nobody runs.
+        erasing: Erases, where nobody runs; not needed for what is appended.
         patience: Seconds to wait for the running process.
 
     Raises:

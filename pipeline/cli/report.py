@@ -15,13 +15,13 @@ from pipeline.catalogue.suggestions import closest
 from pipeline.cli import options, reading
 from pipeline.cli.options import Misuse
 from pipeline.cli.progress import Progress
+from pipeline.cli.topic_log import everything
 from pipeline.replay import records_of
 from pipeline.reporting.composing import report_of
 from pipeline.reporting.page import page_of
 from pipeline.reporting.report import Report
 from pipeline.reporting.results import Gathering
 from pipeline.reporting.text import text_of
-from pipeline.runtimes.embedded.reader import LogReader
 from pipeline.runtimes.memory import in_memory
 from pipeline.stitching.rules import Rules
 from schemas.codec import decode
@@ -36,9 +36,6 @@ touchpoints report                                   # of a running or stopped `
 touchpoints report --format html > report.html
 touchpoints report seeds/journeys/*.jsonl --mission pay-bill
 """
-
-READ_AT_ONCE: Final = 2_000
-"""Records that are read from the log at once."""
 
 
 def add(subparsers: options.Subparsers) -> None:
@@ -63,15 +60,7 @@ def add(subparsers: options.Subparsers) -> None:
         "--format", choices=("text", "json", "html"), default="text", help="default: text"
     )
     parser.add_argument("--mission", metavar="M", help="only what customers do for this mission")
-    parser.add_argument(
-        "--since",
-        type=options.moment,
-        metavar="TIME",
-        help="only journeys that ended from then on, RFC 3339",
-    )
-    parser.add_argument(
-        "--until", type=options.moment, metavar="TIME", help="only journeys that ended before then"
-    )
+    options.add_span(parser, "journeys that ended")
     options.add_data(parser)
     options.add_catalogue(parser)
     options.add_settings(parser, "whose key hashes personal identifiers of touchpoints")
@@ -176,10 +165,8 @@ def _kind_of(line: bytes) -> type[Record]:
 
 
 def _from_log(data: Path) -> Iterator[Record]:
-    with LogReader(data) as reader:
-        for topic in (VERDICTS, JOURNEY_OUTCOMES):
-            kind, offset = TOPICS[topic].record, 0
-            while records := reader.read(topic, offset, READ_AT_ONCE):
-                offset = records[-1].offset + 1
-                for one in records:
-                    yield decode(one.value, kind)
+    for topic in (VERDICTS, JOURNEY_OUTCOMES):
+        kind = TOPICS[topic].record
+        for entry in everything(data, None, topic):
+            if entry.value is not None:
+                yield decode(entry.value, kind)

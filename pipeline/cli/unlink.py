@@ -11,7 +11,7 @@ from pipeline.catalogue import files
 from pipeline.cli import options
 from pipeline.cli.identifiers import identifier_of, kafka_of, parser_of, states_of
 from pipeline.cli.ordering import carry_out
-from pipeline.runtimes.embedded.orders import Unlink
+from pipeline.runtimes.embedded.orders import Append
 from pipeline.stitching.belonging import UNLINK_WINDOW, last_shown
 from pipeline.stitching.signals import IDENTITY_ONLY
 from schemas.codec import encode
@@ -66,17 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
         owners = last_shown(identifier, states_of(arguments, stack))
     owner = _one_of(owners, identifier, owner, now)
     touchpoint = _parting(identifier, owner, max(now, owners[owner]), now)
+    record = (TOUCHPOINTS, identifier, encode(touchpoint))
     brokers = kafka_of(arguments)
     if brokers is None:
-        order = Unlink(bootstrap.new_id(), identifier, touchpoint)
+        order = Append(bootstrap.new_id(), "unlink", (record,))
         erasing = bootstrap.erasing(files.load(arguments.catalogue), chosen)
         carry_out(arguments.data, order, erasing, arguments.timeout)
     else:
         from listeners.publishers.publisher import Outgoing
         from pipeline.runtimes.kafka.operating import publish
 
-        record = Outgoing(TOUCHPOINTS, identifier, encode(touchpoint))
-        asyncio.run(publish(brokers, [record]))
+        asyncio.run(publish(brokers, [Outgoing(*record)]))
     print(f"{identifier} is parted from {owner}.")
     return 0
 

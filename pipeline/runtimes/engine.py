@@ -108,7 +108,8 @@ class Engine:
         route = keys.read(touchpoint, rules.identity)
         self._send(self._step(Message(TOUCHPOINTS, route[0], touchpoint, route)))
         known = self._known
-        known.arrived_at = touchpoint.received_at
+        if known.arrived_at is None or touchpoint.received_at > known.arrived_at:
+            known.arrived_at = touchpoint.received_at  # what is redriven arrived long ago
         if known.watermark.observe(
             touchpoint.occurred_at, touchpoint.received_at, rules.out_of_order
         ):

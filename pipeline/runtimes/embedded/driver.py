@@ -33,7 +33,7 @@ from pipeline.runtimes.embedded.intake import (
 )
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
-from pipeline.runtimes.embedded.obeying import erased, published
+from pipeline.runtimes.embedded.obeying import erased
 from pipeline.runtimes.embedded.processing import Processing
 from pipeline.runtimes.embedded.reader import LogReader
 from pipeline.runtimes.embedded.store import Store
@@ -257,9 +257,9 @@ class EmbeddedRuntime:
                     self._processing.reload()
                 self._telemetry.order_obeyed("erase", order.id, refused=bool(given.refused))
             else:
-                self._processing.cycle([[published(order)]], now)
+                self._processing.cycle([order.records], now)
                 given = orders.Answer()
-                self._telemetry.order_obeyed("unlink", order.id, refused=False)
+                self._telemetry.order_obeyed(order.why, order.id, refused=False)
             orders.answer(self._directory, order, given)
 
     def _commit(self, publications: list[Publication]) -> None:

@@ -11,17 +11,9 @@ from pipeline.runtimes.embedded.database import open_reader, open_writer, refuse
 from pipeline.runtimes.embedded.erasing import Erasing, StillRead, empty_the_wal
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
-from pipeline.runtimes.embedded.orders import Answer, Erase, Order, Unlink
-from pipeline.runtimes.runtime import Outgoing
+from pipeline.runtimes.embedded.orders import Answer, Erase, Order
 from pipeline.stitching.erasing import Ambiguous
 from pipeline.topology import STAGES
-from schemas.codec import encode
-from schemas.topics import TOUCHPOINTS
-
-
-def published(order: Unlink) -> Outgoing:
-    """The record that an order appends."""
-    return (TOUCHPOINTS, order.key, encode(order.touchpoint))
 
 
 def erased(
@@ -55,7 +47,7 @@ def told_of(error: Ambiguous) -> str:
 
 
 def obey_stopped(
-    directory: Path, order: Order, erasing: Erasing, clock: Callable[[], datetime]
+    directory: Path, order: Order, erasing: Erasing | None, clock: Callable[[], datetime]
 ) -> Answer:
     """Carry out an order on data that no process uses.
 
@@ -73,9 +65,12 @@ def obey_stopped(
         try:
             log = Log(connection)
             if isinstance(order, Erase):
+                if erasing is None:
+                    return Answer(refused="expected who erases; found nobody")
                 return erased(order, connection, log, erasing, clock())
             connection.execute("BEGIN IMMEDIATE")
-            log.append(*published(order))
+            for record in order.records:
+                log.append(*record)
             log.write(clock())
             connection.execute("COMMIT")
             empty_the_wal(connection)

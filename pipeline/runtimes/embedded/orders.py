@@ -13,20 +13,23 @@ from typing import Final
 
 import msgspec
 
-from schemas.records import Touchpoint
-
 ORDERS_NAME: Final = "orders"
 """The folder within the data's."""
 
 _ANSWER: Final = ".answer"
 
 
-class Unlink(msgspec.Struct, frozen=True, tag=True):
-    """Append a touchpoint that parts an identifier from an owner."""
+class Append(msgspec.Struct, frozen=True, tag=True):
+    """Append records, in one transaction, as if they had been published.
+
+    Attributes:
+        why: The command that asks for it, for the log.
+        records: Topic, key and value of each.
+    """
 
     id: str
-    key: str
-    touchpoint: Touchpoint
+    why: str
+    records: tuple[tuple[str, str, bytes], ...]
 
 
 class Erase(msgspec.Struct, frozen=True, tag=True):
@@ -36,7 +39,7 @@ class Erase(msgspec.Struct, frozen=True, tag=True):
     identifier: str
 
 
-Order = Unlink | Erase
+Order = Append | Erase
 
 
 class Answer(msgspec.Struct, frozen=True):

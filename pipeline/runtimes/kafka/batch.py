@@ -66,7 +66,8 @@ class Known(msgspec.Struct, array_like=True):
 
     def observe(self, arrived: Touchpoint, out_of_order: timedelta) -> bool:
         """A touchpoint carries event time; tells whether the watermark moved."""
-        self.arrived_at = arrived.received_at
+        if self.arrived_at is None or arrived.received_at > self.arrived_at:
+            self.arrived_at = arrived.received_at  # what is redriven arrived long ago
         return self.watermark.observe(arrived.occurred_at, arrived.received_at, out_of_order)
 
     def hear(self, told: Reached) -> bool:

@@ -1,0 +1,142 @@
+"""A dead letter before the door that refused it: the same door, with the settings of now."""
+
+import gzip
+import json
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from listeners.credentials import hash_identifier
+from listeners.errors import Refused
+from listeners.redriving import Judged, Redriving
+from listeners.settings import ListenerSettings
+from schemas.codec import decode
+from schemas.records import DeadLetter, Touchpoint
+from tests.unit.listeners.doors import NOON, SHOP, Door, page_view, track, written
+
+LATER = NOON + timedelta(hours=3)
+KEY = "a key of some length"
+
+
+def settings(**given: Any) -> ListenerSettings:
+    return ListenerSettings(identifier_hash_key=KEY, sources=[SHOP], **given)
+
+
+def judged(letter: DeadLetter, *, by: ListenerSettings | None = None) -> Judged:
+    redriving = Redriving(by or settings())
+    assert redriving.unsent(letter) is None
+    return redriving.judged(letter, LATER)
+
+
+def touchpoints(one: Judged) -> list[Touchpoint]:
+    return [decode(record.value, Touchpoint) for record in one.touchpoints]
+
+
+def letters(one: Judged) -> list[DeadLetter]:
+    return [decode(record.value, DeadLetter) for record in one.letters]
+
+
+async def strict(dialect: str, body: bytes, **limits: Any) -> DeadLetter:
+    """The only letter of a shop's listener with other settings than `settings`."""
+    door = Door(sources=[SHOP], identifier_hash_key=KEY, **limits)
+    with suppress(Refused):
+        await door.raw(body, dialect, call="track", key="shop-key")
+    [letter] = door.letters
+    return letter
+
+
+async def test_an_item_is_adapted_by_its_own_dialect_and_path():
+    call = written(track(type=None, messageId="m-1", event="Bill Paid", userId="u-1"))
+
+    letter = await strict("segment", call, id_length_max=4)
+
+    assert (letter.door.dialect, letter.door.call) == ("segment", "track")
+    [made] = touchpoints(judged(letter))
+    assert (made.id, made.name, made.identifiers["user_id"]) == ("m-1", "Bill Paid", "u-1")
+    assert made.source == "shop"
+
+
+async def test_what_comes_of_a_letter_is_the_same_however_often_it_is_sent():
+    letter = await strict("native", written(page_view(id=None, occurred_at=None)), id_length_max=2)
+
+    first, second = judged(letter), judged(letter)
+
+    assert first.touchpoints == second.touchpoints
+    [made] = touchpoints(first)
+    assert (made.occurred_at, made.received_at) == (NOON, NOON)
+
+
+async def test_personal_identifiers_are_hashed_as_the_door_does():
+    item = page_view(identifiers={"email": "Ann@Example.com"}, name="a-long-name")
+
+    [made] = touchpoints(judged(await strict("native", written(item), id_length_max=10)))
+
+    hashed = hash_identifier("ann@example.com", KEY.encode())
+    assert made.identifiers["email"] == hashed
+
+
+async def test_a_clock_that_was_corrected_is_corrected_again():
+    door = Door(sources=[SHOP], identifier_hash_key=KEY, id_length_max=4)
+    slow = NOON - timedelta(hours=2)
+    body = {"sentAt": slow.isoformat(), "batch": [track(timestamp=slow.isoformat())]}
+    for _ in range(3):
+        await door.raw(written(body), "segment", call="batch", key="shop-key")
+    letter = door.letters[-1]
+
+    assert letter.door.shift == timedelta(hours=2).total_seconds()
+    [made] = touchpoints(judged(letter))
+    assert made.occurred_at == NOON
+
+
+async def test_a_body_that_could_not_be_read_is_judged_item_by_item():
+    lines = [page_view(id="t-1"), page_view(id="t-2", channel=None, name=None)]
+    body = gzip.compress(b"\n".join(written(line) for line in lines))
+    letter = await strict("native", b"hello")
+    letter = replace(letter, content=body)
+
+    one = judged(letter)
+
+    assert [made.id for made in touchpoints(one)] == ["t-1"]
+    item, whole = letters(one)
+    assert (item.reason, item.redriven, item.door.body) == ("field_missing", "refused", False)
+    assert json.loads(item.content) == lines[1]
+    assert (whole.id, whole.redriven, whole.content) == (letter.id, "refused", b"")
+
+
+async def test_a_refusal_for_another_reason_is_a_letter_of_its_own_beside_the_note():
+    letter = await strict("native", written(page_view(rating={"scale": "ces", "value": 99})),
+                          id_length_max=2)  # fmt: skip
+
+    one = judged(letter)
+
+    again, noted = letters(one)
+    assert (again.reason, again.where) == ("field_invalid", "$.rating.value")
+    assert again.id != letter.id
+    assert (noted.id, noted.reason, noted.redriven) == (letter.id, letter.reason, "refused")
+    assert [str(fault) for fault in one.refused] == [
+        "expected 1 to 7 on the scale ces; found a number outside at $.rating.value"
+    ]
+
+
+async def test_a_source_that_the_settings_no_longer_name_is_not_spoken_for():
+    letter = await strict("native", written(page_view(channel="fax")))
+    other = ListenerSettings(identifier_hash_key=KEY, sources=[{**SHOP, "name": "other"}])
+
+    assert Redriving(other).unsent(letter) == "no_source"
+
+
+@pytest.mark.parametrize(("content", "redriven"), [(b'{"id": 1}', "refused"), (b"\xff", "refused")])
+async def test_bytes_of_a_stage_that_are_no_touchpoint_are_refused(content, redriven):
+    letter = DeadLetter(
+        id="l-1", source="unknown", reason="processing_failed", where="identify",
+        expected="", found="", received_at=NOON, content=content,
+    )  # fmt: skip
+
+    one = judged(letter)
+
+    assert one.touchpoints == []
+    assert [noted.redriven for noted in letters(one)] == ["refused"]
+    assert len(one.refused) == 1

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, str]] = {
     "tail": "follow a topic",
     "who": "whose a device, an e-mail, a number was at a time",
     "unlink": "take back that an identifier belongs to somebody",
+    "export": "sessions, outcomes, verdicts to Parquet or CSV",
     "redrive": "dead letters through the listeners again",
     "erase": "forget a customer everywhere, with a receipt",
     "topics": "create, show, check the topics against the catalogue",

@@ -1,6 +1,7 @@
 """A topic read whole, as several commands do: the embedded log's or Kafka's, up to now."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,6 +19,7 @@ class Entry(NamedTuple):
 
     key: str
     value: bytes | None
+    appended_at: datetime
 
 
 def everything(data: Path, brokers: "Brokers | None", topic: str) -> Iterator[Entry]:
@@ -42,7 +44,7 @@ def _of_log(data: Path, topic: str) -> Iterator[Entry]:
             for one in records:
                 if one.offset > last:
                     return
-                yield Entry(one.key, one.value)
+                yield Entry(one.key, one.value, one.appended_at)
 
 
 def _of_kafka(brokers: "Brokers", topic: str) -> Iterator[Entry]:
@@ -52,4 +54,5 @@ def _of_kafka(brokers: "Brokers", topic: str) -> Iterator[Entry]:
     reach(brokers)
     with TopicReader(brokers, topic, from_start=True) as reader:
         for one in reader.everything():
-            yield Entry(one.key.decode(errors="replace"), one.value)
+            key = one.key.decode(errors="replace")
+            yield Entry(key, one.value, datetime.fromtimestamp(one.at / 1_000, UTC))

@@ -3,26 +3,11 @@
 import csv
 import io
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
 from pipeline.console.pieces import Table, Value
-
-FORMULA: Final = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "\N{FULLWIDTH EQUALS SIGN}",
-    "\N{FULLWIDTH PLUS SIGN}",
-    "\N{FULLWIDTH HYPHEN-MINUS}",
-    "\N{FULLWIDTH COMMERCIAL AT}",
-)
-"""What text must not begin with, or a spreadsheet may run it (OWASP, CSV injection)."""
+from pipeline.spreadsheets import guarded
 
 
 def as_csv(table: Table) -> str:
@@ -49,6 +34,4 @@ def _guarded(value: Value) -> str | int | float:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return guarded(value) if isinstance(value, str) else value

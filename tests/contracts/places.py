@@ -43,8 +43,8 @@ class Place:
         """Append records under one key."""
         self.append_values([(topic, key, codec.encode(record)) for record in records])
 
-    def append_values(self, records: Sequence[tuple[str, str, Any]]) -> None:
-        """Append bytes; a value of None deletes the key, on Kafka only."""
+    def append_values(self, records: Sequence[tuple[str, str, bytes]]) -> None:
+        """Append bytes: topic, key and value of each."""
         if self.brokers is not None:
             from pipeline.runtimes.kafka.operating import publish
 

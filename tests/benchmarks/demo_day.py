@@ -10,7 +10,7 @@ traffic without a break. Prints Markdown.
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from statistics import median
 from typing import NamedTuple
@@ -50,11 +50,11 @@ def alerts_of(lines: Iterator[bytes]) -> Iterator[tuple[Touchpoint, Alert]]:
         engine.outbox.clear()
 
 
-def watched(told: Day) -> Watching:
-    """Take a day through the pipeline. An alert at the wrong place is an incident, too."""
+def watched(told: Day, alerts: Iterable[tuple[Touchpoint, Alert]]) -> Watching:
+    """How a day went by its alerts. One at the wrong place is an incident, too."""
     broken, opened, closed, release = told.broken, float("inf"), float("inf"), ""
     incidents: set[str] = set()
-    for one, alert in alerts_of(iter(told.lines)):
+    for one, alert in alerts:
         if alert.within is None:
             incidents.add(alert.id)
         if (alert.touchpoint, alert.mission) != (broken.touchpoint, broken.mission):
@@ -67,10 +67,15 @@ def watched(told: Day) -> Watching:
     return Watching(len(incidents), opened, closed, release)
 
 
+def day_of(seed: int, customers: int = CUSTOMERS) -> Day:
+    """A day that ends three hours and a bit after that of the seed before."""
+    return day(seed, STARTS_AT + seed * timedelta(hours=3, minutes=7), customers)
+
+
 def days(seeds: int, customers: int) -> list[Watching]:
-    """So many days, each ending three hours and a bit after the one before."""
-    step = timedelta(hours=3, minutes=7)
-    return [watched(day(seed, STARTS_AT + seed * step, customers)) for seed in range(1, seeds + 1)]
+    """How so many of them went."""
+    made = (day_of(seed, customers) for seed in range(1, seeds + 1))
+    return [watched(one, alerts_of(iter(one.lines))) for one in made]
 
 
 def quiet(seed: int, length: timedelta, customers: int) -> int:

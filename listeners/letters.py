@@ -7,7 +7,7 @@ from listeners.adapters.adapter import Context
 from listeners.errors import ItemRefused, Refused
 from listeners.publishers.publisher import Outgoing
 from schemas.codec import encode
-from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Door
+from schemas.letters import CONTENT_BYTES_MAX, DeadLetter, Door
 from schemas.topics import DEAD_LETTERS
 
 

@@ -27,7 +27,8 @@ from listeners.telemetry import Telemetry
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
 from schemas.identifiers import primary
-from schemas.records import Channel, Door
+from schemas.letters import Door
+from schemas.records import Channel
 from schemas.topics import TOUCHPOINTS
 
 _ACCEPTED: Final = b'{"id":'

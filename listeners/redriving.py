@@ -24,7 +24,8 @@ from listeners.settings import ListenerSettings, SourceSettings
 from schemas.codec import decode_touchpoint, encode
 from schemas.errors import ContractViolation
 from schemas.identifiers import primary
-from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Door, Touchpoint
+from schemas.letters import CONTENT_BYTES_MAX, DeadLetter, Door
+from schemas.records import Touchpoint
 from schemas.topics import TOUCHPOINTS
 
 Unsent = Literal["truncated", "empty", "no_source", "no_door"]

@@ -26,7 +26,8 @@ from pipeline.stitching.kept import CustomerState
 from pipeline.stitching.signals import IDENTITY_ONLY
 from schemas import codec
 from schemas.controls import Erase, Handover
-from schemas.records import Alert, DeadLetter, Touchpoint, Verdict
+from schemas.letters import DeadLetter
+from schemas.records import Alert, Touchpoint, Verdict
 from schemas.topics import CUSTOMER_TOUCHPOINTS, TOUCHPOINTS
 
 SOURCES_MAX: Final = 100

@@ -18,7 +18,8 @@ from pipeline.books import UNKNOWN, Books
 from pipeline.gauges import NO_MISSION, Labels, PartitionGauges, Stand
 from pipeline.stitching.change import Message
 from pipeline.stitching.rules import Rules
-from schemas.records import Alert, DeadLetter, JourneyOutcome, Session, Verdict
+from schemas.letters import DeadLetter
+from schemas.records import Alert, JourneyOutcome, Session, Verdict
 
 EVERY_STAGE: Final = "all"
 """The stage of a partition that all of them share."""

@@ -45,7 +45,8 @@ from schemas.controls import (
     Handover,
     Interaction,
 )
-from schemas.records import CONTENT_BYTES_MAX, DeadLetter, Link, Touchpoint, Votes
+from schemas.letters import CONTENT_BYTES_MAX, DeadLetter
+from schemas.records import Link, Touchpoint, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
     DEAD_LETTERS,

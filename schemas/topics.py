@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
+from schemas.letters import DeadLetter
 from schemas.records import (
     Alert,
-    DeadLetter,
     IdentityChange,
     JourneyOutcome,
     Link,

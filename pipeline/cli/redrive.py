@@ -22,7 +22,7 @@ from pipeline.runtimes.embedded.orders import Append
 from pipeline.runtimes.failures import PROCESSING_FAILED
 from pipeline.topology import TOO_LATE
 from schemas.codec import decode
-from schemas.records import DeadLetter
+from schemas.letters import DeadLetter
 from schemas.topics import DEAD_LETTERS
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pipeline.console.store import SPAN_MINUTES, milliseconds, minute_of
 from pipeline.console.tallies import NO_MISSION, Tallies
 from schemas import codec
 from schemas.errors import ContractViolation
+from schemas.letters import DeadLetter
 from schemas.records import (
     Alert,
-    DeadLetter,
     IdentityChange,
     JourneyOutcome,
     Record,

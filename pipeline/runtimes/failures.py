@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.stitching.ids import dead_letter_of
 from schemas import codec
 from schemas.errors import ContractViolation
-from schemas.records import CONTENT_BYTES_MAX, DeadLetter
+from schemas.letters import CONTENT_BYTES_MAX, DeadLetter
 
 PROCESSING_FAILED: Final = "processing_failed"
 """The reason code: a fault of the program, not of the record; to be sent again once mended."""

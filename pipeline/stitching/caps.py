@@ -11,7 +11,8 @@ from pipeline.stitching.claims import IdentifierState, class_of
 from pipeline.stitching.ids import dead_letter_of
 from pipeline.stitching.rules import IdentityRules
 from schemas.identifiers import IdentifierClass
-from schemas.records import DeadLetter, Link
+from schemas.letters import DeadLetter
+from schemas.records import Link
 from schemas.topics import DEAD_LETTERS, LINKS
 
 REFUSED_MAX: Final = 64

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.runtimes.failures import dead_letter
-from schemas.records import DeadLetter
+from schemas.letters import DeadLetter
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
 from tests.contracts.places import Place, changed
 from tests.unit.listeners.doors import NOON, Door, page_view

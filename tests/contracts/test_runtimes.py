@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from schemas import codec
-from schemas.records import DeadLetter, Session
+from schemas.letters import DeadLetter
+from schemas.records import Session
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, SESSIONS, TOUCHPOINTS
 from tests.unit.runtimes.counting import NOON, Bench, Unavailable, ids, touchpoint
 

@@ -25,7 +25,8 @@ from pipeline.stitching.tallies import Tally
 from pipeline.topology import IDENTIFY, STITCH, TALLY, WATCH
 from schemas import codec
 from schemas.errors import ContractViolation
-from schemas.records import DeadLetter, IdentityChange, Record, Touchpoint
+from schemas.letters import DeadLetter
+from schemas.records import IdentityChange, Record, Touchpoint
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
     DEAD_LETTERS,

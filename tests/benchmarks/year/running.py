@@ -10,7 +10,7 @@ from listeners import settings
 from listeners.adapters.native import adapt_replay_line, replay_context
 from pipeline.catalogue import files
 from pipeline.runtimes.memory import in_memory
-from schemas.records import DeadLetter
+from schemas.letters import DeadLetter
 from schemas.topics import JOURNEY_OUTCOMES, VERDICTS
 from tests.benchmarks.year.scoring import Published, Score
 from tests.benchmarks.year.world import World

@@ -13,7 +13,8 @@ from pipeline import bootstrap
 from pipeline.cli.main import main
 from pipeline.runtimes.embedded.reader import LogReader
 from schemas.codec import decode
-from schemas.records import DeadLetter, Verdict
+from schemas.letters import DeadLetter
+from schemas.records import Verdict
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS, VERDICTS
 from tests.contracts.places import Place, changed
 from tests.contracts.test_redrive import MENDED, refused

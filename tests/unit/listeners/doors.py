@@ -19,7 +19,8 @@ from listeners.routes import application, runner
 from listeners.settings import ListenerSettings
 from listeners.telemetry import Telemetry
 from schemas.codec import decode
-from schemas.records import DeadLetter, Touchpoint
+from schemas.letters import DeadLetter
+from schemas.records import Touchpoint
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from listeners.errors import Refused
 from listeners.redriving import Judged, Redriving
 from listeners.settings import ListenerSettings
 from schemas.codec import decode
-from schemas.records import DeadLetter, Touchpoint
+from schemas.letters import DeadLetter
+from schemas.records import Touchpoint
 from tests.unit.listeners.doors import NOON, SHOP, Door, page_view, track, written
 
 LATER = NOON + timedelta(hours=3)

@@ -27,7 +27,8 @@ from pipeline.runtimes.memory import in_memory
 from pipeline.stitching.ids import customer_of
 from pipeline.topology import STAGES
 from schemas.codec import decode, decode_touchpoint, encode
-from schemas.records import DeadLetter, IdentityChange, Touchpoint, Verdict
+from schemas.letters import DeadLetter
+from schemas.records import IdentityChange, Touchpoint, Verdict
 from schemas.topics import DEAD_LETTERS, IDENTITY_CHANGES, TOUCHPOINTS, VERDICTS
 from tests.builders import NO_MISSIONS, touchpoint
 

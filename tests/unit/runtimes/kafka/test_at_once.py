@@ -11,7 +11,8 @@ from pipeline.stitching.ids import customer_of
 from pipeline.topology import IDENTIFY, STITCH
 from schemas import codec
 from schemas.controls import Handover, Interaction
-from schemas.records import DeadLetter, Session, Touchpoint, Verdict, Votes
+from schemas.letters import DeadLetter
+from schemas.records import Session, Touchpoint, Verdict, Votes
 from schemas.topics import (
     CUSTOMER_TOUCHPOINTS,
     DEAD_LETTERS,

@@ -17,7 +17,8 @@ from pipeline.runtimes.kafka.partition import (
 from pipeline.runtimes.kafka.sending import VERSION_HEADER
 from schemas import codec
 from schemas.controls import Reached
-from schemas.records import DeadLetter, Session
+from schemas.letters import DeadLetter
+from schemas.records import Session
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, SESSIONS, TOUCHPOINTS
 from tests.builders import NO_MISSIONS
 from tests.unit.runtimes.counting import GAP, NOON, touchpoint

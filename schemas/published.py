@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo
 
+from schemas import generated
 from schemas.records import Record
 from schemas.topics import TOPICS
 
@@ -218,19 +219,8 @@ def drift(repository: Path = REPOSITORY) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the contracts, or with `--check` compare only: 0 alike, 1 drifted, 2 misused."""
-    if list(arguments) == ["--check"]:
-        problems = drift()
-        for problem in problems:
-            sys.stderr.write(f"{problem}; run `make contracts`\n")
-        return 1 if problems else 0
-    if arguments:
-        sys.stderr.write(f"expected nothing or --check; found {' '.join(arguments)}\n")
-        return 2
-    for path, content in everything().items():
-        (REPOSITORY / path).parent.mkdir(parents=True, exist_ok=True)
-        (REPOSITORY / path).write_bytes(content)
-    return 0
+    """Write the contracts, or with `--check` compare only; see `generated.run`."""
+    return generated.run(arguments, REPOSITORY, everything, drift)
 
 
 if __name__ == "__main__":

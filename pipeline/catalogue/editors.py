@@ -20,6 +20,7 @@ from pipeline.catalogue.documents import Table
 from pipeline.catalogue.durations import PATTERN
 from pipeline.catalogue.norms import NormsFile
 from pipeline.catalogue.tables import InventoryFile, MissionFile, RulesFile
+from schemas import generated
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 """Where `docs/catalogue.md` and `schemas/editors/` are found."""
@@ -150,19 +151,8 @@ def drift(repository: Path = REPOSITORY) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the schemas, or with `--check` compare only: 0 alike, 1 drifted, 2 misused."""
-    if list(arguments) == ["--check"]:
-        problems = drift()
-        for problem in problems:
-            sys.stderr.write(f"{problem}; run `make contracts`\n")
-        return 1 if problems else 0
-    if arguments:
-        sys.stderr.write(f"expected nothing or --check; found {' '.join(arguments)}\n")
-        return 2
-    for path, content in everything().items():
-        (REPOSITORY / path).parent.mkdir(parents=True, exist_ok=True)
-        (REPOSITORY / path).write_bytes(content)
-    return 0
+    """Write the schemas, or with `--check` compare only; see `generated.run`."""
+    return generated.run(arguments, REPOSITORY, everything, drift)
 
 
 if __name__ == "__main__":

@@ -51,13 +51,7 @@ def add(subparsers: options.Subparsers) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("identifier", nargs="?", metavar="IDENTIFIER", help="such as user_id:u-1")
     what.add_argument("--verify", type=Path, metavar="RECEIPT", help="check an earlier receipt")
-    parser.add_argument(
-        "--timeout",
-        type=options.seconds,
-        default=600.0,
-        metavar="SECONDS",
-        help="how long to wait for the running process (default: 600)",
-    )
+    options.add_patience(parser, 600)
     options.add_catalogue(parser)
     parser.set_defaults(run=run)
 

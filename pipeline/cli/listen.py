@@ -15,12 +15,11 @@ from pipeline.cli.options import (
     Subparsers,
     add_console_host,
     add_data,
+    add_doors,
     add_kafka,
-    add_port,
     add_settings,
     command,
     named,
-    port,
 )
 from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
@@ -47,14 +46,8 @@ def add(subparsers: Subparsers) -> None:
     )
     add_kafka(parser)
     add_data(parser, "the folder of the spool")
-    add_port(parser)
-    parser.add_argument(
-        "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
-    )
+    add_doors(parser)
     add_console_host(parser)
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
-    )
     add_settings(parser, "sources, keys, limits and Kafka")
     parser.set_defaults(run=run)
 

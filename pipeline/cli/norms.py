@@ -3,14 +3,13 @@
 import argparse
 import gc
 import sys
-from pathlib import Path
 
 from listeners import settings
 from listeners.adapters.native import replay_context
 from pipeline.catalogue import files
 from pipeline.catalogue.norms import written
 from pipeline.cli import reading
-from pipeline.cli.options import Subparsers, add_catalogue, command
+from pipeline.cli.options import Subparsers, add_catalogue, add_settings, command
 from pipeline.cli.progress import Progress
 from pipeline.norms import measure
 from pipeline.stitching.norms import SEEN_MIN
@@ -35,9 +34,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="NDJSON, plain or .gz; - for stdin"
     )
-    parser.add_argument(
-        "--settings", type=Path, metavar="FILE", help="whose key hashes personal identifiers"
-    )
+    add_settings(parser, "whose key hashes personal identifiers")
     add_catalogue(parser)
     parser.set_defaults(run=run)
 

@@ -116,6 +116,28 @@ def add_port(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_doors(parser: argparse.ArgumentParser) -> None:
+    """`--port`, `--console-port` and `--host`: where a process listens."""
+    add_port(parser)
+    parser.add_argument(
+        "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
+    )
+
+
+def add_patience(parser: argparse.ArgumentParser, default: int) -> None:
+    """`--timeout SECONDS`, for what a running process is asked to do."""
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=float(default),
+        metavar="SECONDS",
+        help=f"how long to wait for the running process (default: {default})",
+    )
+
+
 def add_console_host(parser: argparse.ArgumentParser) -> None:
     """`--console-host HOST`, read as `arguments.console_host`.
 

@@ -80,13 +80,7 @@ def add(subparsers: options.Subparsers) -> None:
         action="store_true",
         help="send nothing; print the touchpoints that would be sent, as `replay` reads them",
     )
-    parser.add_argument(
-        "--timeout",
-        type=options.seconds,
-        default=30.0,
-        metavar="SECONDS",
-        help="how long to wait for the running process, each time (default: 30)",
-    )
+    options.add_patience(parser, 30)
     options.add_data(parser)
     options.add_kafka(parser)
     options.add_settings(parser, "the listeners': sources, limits, the key that hashes")

@@ -3,13 +3,12 @@
 import argparse
 import gc
 import sys
-from pathlib import Path
 
 from listeners import settings
 from listeners.adapters.native import replay_context
 from pipeline.catalogue import files
 from pipeline.cli import reading
-from pipeline.cli.options import Misuse, Subparsers, add_catalogue, command, topic
+from pipeline.cli.options import Misuse, Subparsers, add_catalogue, add_settings, command, topic
 from pipeline.cli.progress import Progress
 from pipeline.replay import results_of
 from pipeline.runtimes.memory import in_memory
@@ -49,9 +48,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--keep-open", action="store_true", help="leave open what is open when the input ends"
     )
-    parser.add_argument(
-        "--settings", type=Path, metavar="FILE", help="whose key hashes personal identifiers"
-    )
+    add_settings(parser, "whose key hashes personal identifiers")
     add_catalogue(parser)
     parser.set_defaults(run=run)
 

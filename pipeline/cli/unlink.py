@@ -45,13 +45,7 @@ def add(subparsers: options.Subparsers) -> None:
         metavar="IDENTIFIER",
         help="whom it is parted from (default: its owner, where it has only one)",
     )
-    parser.add_argument(
-        "--timeout",
-        type=options.seconds,
-        default=30.0,
-        metavar="SECONDS",
-        help="how long to wait for the running process (default: 30)",
-    )
+    options.add_patience(parser, 30)
     options.add_catalogue(parser)
     parser.set_defaults(run=run)
 

@@ -13,10 +13,9 @@ from pipeline.cli.options import (
     Subparsers,
     add_catalogue,
     add_data,
-    add_port,
+    add_doors,
     add_settings,
     command,
-    port,
 )
 from pipeline.cli.serving import serve_on, stop_signals, until_stopped
 from pipeline.console import routes as console
@@ -43,13 +42,7 @@ def add(subparsers: Subparsers) -> None:
         EXAMPLE,
     )
     add_data(parser)
-    add_port(parser)
-    parser.add_argument(
-        "--console-port", type=port, default=8081, help="the operations port (default: 8081)"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="the listeners' address (default: 127.0.0.1)"
-    )
+    add_doors(parser)
     add_catalogue(parser)
     add_settings(parser, "sources, keys and limits")
     parser.set_defaults(run=run)

@@ -1,20 +1,12 @@
 """One Chromium for all tests; without one they are skipped and say what is missing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.browser import chromium
+from tests.browser.fixtures import browser as browser
 from tests.browser.site import Site, served
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[str]:
-    path = chromium.found()
-    if path is None:
-        pytest.skip(f"no Chromium ({', '.join(chromium.NAMES)}): apt-get install chromium")
-    with chromium.running(path) as address:
-        yield address
 
 
 @pytest.fixture

@@ -4,26 +4,16 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium
+from tests.browser.fixtures import browser as browser
 
 AXE = "4.10.3"
 """The version of axe-core; from npm, kept outside the tree: it is MPL, and half a megabyte."""
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "touchpoints"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[str]:
-    path = chromium.found()
-    if path is None:
-        pytest.skip(f"no Chromium ({', '.join(chromium.NAMES)}): apt-get install chromium")
-    with chromium.running(path) as address:
-        yield address
 
 
 @pytest.fixture(scope="session")

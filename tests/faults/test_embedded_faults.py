@@ -5,14 +5,10 @@ import json
 import os
 import random
 import resource
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,9 +18,8 @@ from pipeline.runtimes.errors import AlreadyRunning, StorageFailed, StorageUnrea
 from schemas import codec
 from schemas.records import Session
 from schemas.topics import CUSTOMER_TOUCHPOINTS, DEAD_LETTERS, SESSIONS, TOUCHPOINTS
+from tests.faults.killing import kill_rounds, started
 from tests.unit.runtimes.counting import NOON, Bench, Unavailable, ids, touchpoint
-
-ROOT = Path(__file__).parents[2]
 
 PUBLISHING = """
 import asyncio, sys
@@ -49,35 +44,8 @@ asyncio.run(main())
 """
 
 
-def start_publishing(directory, first):
-    return subprocess.Popen(
-        [sys.executable, "-c", PUBLISHING, str(directory), str(first)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def kill_after(process, seconds):
-    """Everything it acknowledged before the kill; a line cut short was not acknowledged to us."""
-    first = process.stdout.readline()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read()
-    process.stdout.close()
-    process.wait()
-    assert process.returncode == -signal.SIGKILL
-    return [line for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
-
-
-def kill_rounds(directory, rounds, chance):
-    acknowledged = []
-    for one in range(rounds):
-        process = start_publishing(directory, one * 10_000_000)
-        acknowledged += [line.strip() for line in kill_after(process, chance.uniform(0.05, 0.3))]
-    return acknowledged
+def killed(directory, rounds, chance):
+    return kill_rounds(lambda first: started(PUBLISHING, directory, first), rounds, chance)
 
 
 async def assert_exactly_once(directory, acknowledged):
@@ -100,7 +68,7 @@ async def assert_exactly_once(directory, acknowledged):
 
 
 async def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path):
-    acknowledged = await asyncio.to_thread(kill_rounds, tmp_path, 6, random.Random(1))
+    acknowledged = await asyncio.to_thread(killed, tmp_path, 6, random.Random(1))
 
     assert len(acknowledged) > 100
     await assert_exactly_once(tmp_path, acknowledged)
@@ -108,7 +76,7 @@ async def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(tm
 
 @pytest.mark.torture
 async def test_two_hundred_kills_lose_and_double_nothing(tmp_path):
-    acknowledged = await asyncio.to_thread(kill_rounds, tmp_path, 200, random.Random(2))
+    acknowledged = await asyncio.to_thread(killed, tmp_path, 200, random.Random(2))
 
     assert len(acknowledged) > 100_000
     await assert_exactly_once(tmp_path, acknowledged)
@@ -218,7 +186,7 @@ async def test_a_file_that_may_not_grow_refuses_and_recovers(tmp_path):
 
 
 async def test_a_second_process_is_told_who_holds_the_folder_and_readers_are_welcome(tmp_path):
-    process = await asyncio.to_thread(start_publishing, tmp_path, 0)
+    process = await asyncio.to_thread(started, PUBLISHING, tmp_path, 0)
     try:
         await asyncio.to_thread(process.stdout.readline)
 
@@ -237,7 +205,7 @@ async def test_a_second_process_is_told_who_holds_the_folder_and_readers_are_wel
 
 
 async def test_a_lock_dies_with_its_process(tmp_path):
-    await asyncio.to_thread(kill_rounds, tmp_path, 1, random.Random(3))
+    await asyncio.to_thread(killed, tmp_path, 1, random.Random(3))
 
     async with Bench(tmp_path).runtime() as runtime:
         assert runtime.readiness() == (True, "")
@@ -354,7 +322,7 @@ async def test_a_clock_that_fails_stops_neither_publishing_nor_processing(tmp_pa
 
 
 async def test_a_follower_in_another_process_sees_every_record_soon(tmp_path):
-    process = await asyncio.to_thread(start_publishing, tmp_path, 0)
+    process = await asyncio.to_thread(started, PUBLISHING, tmp_path, 0)
     try:
         await asyncio.to_thread(process.stdout.readline)
         seen = []

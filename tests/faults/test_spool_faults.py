@@ -5,25 +5,20 @@ import json
 import os
 import random
 import resource
-import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from listeners.errors import SpoolInUse, SpoolUnreadable, Unavailable
 from listeners.publishers.spool_layout import SPOOL_NAME
+from tests.faults.killing import kill_rounds, started
 from tests.unit.listeners.publishers.spools import (
     Bench,
     FaultyConnection,
     publish_until_refused,
     records,
 )
-
-ROOT = Path(__file__).parents[2]
 
 SPOOLING = """
 import asyncio, sys
@@ -60,36 +55,8 @@ asyncio.run(main())
 """
 
 
-def start_spooling(directory, first, drain):
-    return subprocess.Popen(
-        [sys.executable, "-c", SPOOLING, str(directory), str(first), drain],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def kill_after(process, seconds):
-    """Everything it acknowledged before the kill; a line cut short was not acknowledged to us."""
-    first = process.stdout.readline()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read()
-    process.stdout.close()
-    process.wait()
-    assert process.returncode == -signal.SIGKILL
-    whole = [line for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
-    return [line.strip() for line in whole]
-
-
-def kill_rounds(directory, rounds, chance, drain):
-    acknowledged = []
-    for one in range(rounds):
-        process = start_spooling(directory, one * 10_000_000, drain)
-        acknowledged += kill_after(process, chance.uniform(0.05, 0.3))
-    return acknowledged
+def killed(directory, rounds, chance, drain):
+    return kill_rounds(lambda first: started(SPOOLING, directory, first, drain), rounds, chance)
 
 
 async def assert_nothing_lost_nothing_out_of_order(bench, acknowledged):
@@ -107,7 +74,7 @@ async def assert_nothing_lost_nothing_out_of_order(bench, acknowledged):
 
 @pytest.mark.parametrize("drain", ["keep", "drain"])
 async def test_kill_9_loses_nothing_that_was_acknowledged_and_keeps_the_order(tmp_path, drain):
-    acknowledged = await asyncio.to_thread(kill_rounds, tmp_path, 4, random.Random(1), drain)
+    acknowledged = await asyncio.to_thread(killed, tmp_path, 4, random.Random(1), drain)
 
     assert len(acknowledged) > 100
     await assert_nothing_lost_nothing_out_of_order(Bench(tmp_path), acknowledged)
@@ -116,7 +83,7 @@ async def test_kill_9_loses_nothing_that_was_acknowledged_and_keeps_the_order(tm
 @pytest.mark.torture
 @pytest.mark.parametrize("drain", ["keep", "drain"])
 async def test_a_hundred_kills_lose_nothing_and_keep_the_order(tmp_path, drain, capsys):
-    acknowledged = await asyncio.to_thread(kill_rounds, tmp_path, 100, random.Random(2), drain)
+    acknowledged = await asyncio.to_thread(killed, tmp_path, 100, random.Random(2), drain)
 
     with capsys.disabled():
         print(f"\n100 kills, {drain}: {len(acknowledged):,} acknowledged", end="")  # noqa: T201
@@ -215,7 +182,7 @@ async def test_a_file_that_may_not_grow_refuses_and_recovers(tmp_path):
 
 
 async def test_a_second_process_is_told_that_the_spool_is_in_use(tmp_path):
-    process = await asyncio.to_thread(start_spooling, tmp_path, 0, "keep")
+    process = await asyncio.to_thread(started, SPOOLING, tmp_path, 0, "keep")
     try:
         await asyncio.to_thread(process.stdout.readline)
 

@@ -1,29 +1,7 @@
 """What `touchpoints up` does on a disk that no longer keeps its word."""
 
-import sys
-
+from tests.integration.failing import launcher
 from tests.integration.serving import Up, records_of
-
-FAILING = """
-import sqlite3, sys
-from functools import partial
-from pathlib import Path
-from pipeline import bootstrap
-from pipeline.cli.main import main
-
-class Disk(sqlite3.Connection):
-    def execute(self, sql, *arguments):
-        if sql == "COMMIT" and Path({broken!r}).exists():
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
-            raise error
-        return super().execute(sql, *arguments)
-
-bootstrap.EmbeddedRuntime = partial(bootstrap.EmbeddedRuntime, connection=Disk)
-sys.exit(main())
-"""
-"""The command line on a disk whose fsync fails from when a file appears."""
 
 
 def home(name):
@@ -32,8 +10,8 @@ def home(name):
 
 def test_a_pipeline_that_fails_for_good_ends_the_process_with_its_message(tmp_path):
     broken = tmp_path / "broken"
-    launcher = (sys.executable, "-c", FAILING.format(broken=str(broken)))
-    up = Up(tmp_path / "data", before=launcher).start()
+    before = launcher(broken, "pipeline.bootstrap", "EmbeddedRuntime")
+    up = Up(tmp_path / "data", before=before).start()
     assert up.post([home("t-1")]).status == 200
 
     broken.touch()

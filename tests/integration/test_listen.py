@@ -1,10 +1,10 @@
 """`touchpoints listen` as a process, with brokers that are not there: no broker is needed here."""
 
-import sys
 from urllib.error import URLError
 
 import pytest
 
+from tests.integration.failing import launcher
 from tests.integration.serving import Listen, fetch, touchpoints
 from tests.unit.listeners.publishers.spools import Bench
 
@@ -103,32 +103,10 @@ def test_used_wrongly_it_says_how_to_use_it(tmp_path, arguments, said):
     assert "Traceback" not in result.stderr
 
 
-FAILING = """
-import sqlite3, sys
-from functools import partial
-from pathlib import Path
-from listeners.publishers import spool
-from pipeline.cli.main import main
-
-class Disk(sqlite3.Connection):
-    def execute(self, sql, *arguments):
-        if sql == "COMMIT" and Path({broken!r}).exists():
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            error.sqlite_errorname = "SQLITE_IOERR_FSYNC"
-            raise error
-        return super().execute(sql, *arguments)
-
-spool.Spool = partial(spool.Spool, connection=Disk)
-sys.exit(main())
-"""
-"""The command line on a disk whose fsync fails from when a file appears."""
-
-
 async def test_a_failed_fsync_of_the_spool_ends_the_process_with_its_message(tmp_path):
     broken = tmp_path / "broken"
-    launcher = (sys.executable, "-c", FAILING.format(broken=str(broken)))
-    listen = Listen(tmp_path / "data", NOWHERE, before=launcher).start()
+    before = launcher(broken, "listeners.publishers.spool", "Spool")
+    listen = Listen(tmp_path / "data", NOWHERE, before=before).start()
     assert listen.post([item(1)]).status == 200
 
     broken.touch()

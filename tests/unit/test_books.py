@@ -207,11 +207,14 @@ async def test_the_books_outlive_the_process_with_the_state(tmp_path: Path) -> N
     assert shown(registry, "shop") == {"accepted": 3, "result": 2, "repeated": 1, "missing": 0}
 
 
-async def test_what_waits_in_a_file_that_has_no_books_yet_is_counted_first(tmp_path: Path) -> None:
-    class Halted(Engine):
-        def process(self, touchpoint: Touchpoint) -> None:
-            raise LookupError
+class Halted(Engine):
+    """Fails on every touchpoint, so that they wait."""
 
+    def process(self, touchpoint: Touchpoint) -> None:
+        raise LookupError
+
+
+async def test_what_waits_in_a_file_that_has_no_books_yet_is_counted_first(tmp_path: Path) -> None:
     running, _ = runtime(tmp_path, Halted)
     async with running:
         await running.publish([published(touchpoint("10:00", id=f"{n}")) for n in range(80)])
@@ -228,10 +231,6 @@ async def test_what_waits_in_a_file_that_has_no_books_yet_is_counted_first(tmp_p
 
 
 async def test_what_waited_and_was_erased_is_in_the_account_of_its_source(tmp_path: Path) -> None:
-    class Halted(Engine):
-        def process(self, touchpoint: Touchpoint) -> None:
-            raise LookupError
-
     running, _ = runtime(tmp_path, Halted)
     async with running:
         await running.publish([published(touchpoint("10:00", id=f"{n}")) for n in range(80)])

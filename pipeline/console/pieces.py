@@ -20,6 +20,9 @@ Value = str | int | float | bool | datetime | None
 TEXT_MAX: Final = 300
 """Characters of what emitters chose that are shown; the rest is cut, and downloaded whole."""
 
+COLUMNS_FEW: Final = 3
+"""A table of so many columns is kept narrow, so that a line can be followed across it."""
+
 WORDS: Final = {
     "broken": ("\N{BLACK UP-POINTING TRIANGLE}", "broken"),
     "functional": ("\N{BLACK CIRCLE}", "as expected"),
@@ -176,6 +179,11 @@ def section(name: str, title: str, about: str, *content: str, aside: str = "") -
     return Section(name, joined(head, explained, *content))
 
 
+def whole(*content: str) -> Markup:
+    """A few words that stay on one line."""
+    return element("span", *content, class_="whole")
+
+
 def nothing(text: str) -> Markup:
     """What stands where there is nothing to show."""
     return element("p", text, class_="nothing")
@@ -204,7 +212,7 @@ def table_of(table: Table, here: str) -> Markup:
             element("tbody", *rows),
         ),
         _downloads(table, here),
-        class_="table",
+        class_="table" if len(table.columns) > COLUMNS_FEW else "table few",
     )
 
 

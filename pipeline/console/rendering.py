@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline.console.asking import Asked, Names
 from pipeline.console.feeding import Fed
-from pipeline.console.lookups import Lookups
+from pipeline.console.lookups import Lookups, Owner
 from pipeline.console.pages import (
     incident,
     journeys,
@@ -108,11 +108,18 @@ class Renderer:
             )
         )
 
-    async def find(self, text: str) -> str | None:
-        """The customer of an identifier or id."""
+    async def find(self, text: str) -> list[Owner]:
+        """Whose an identifier or id is; the others whose it was before them, the first first."""
 
-        def ask() -> str | None:
-            return Lookups(self._opened()).customer_of(text)
+        def ask() -> list[Owner]:
+            lookups = Lookups(self._opened())
+            customer = lookups.customer_of(text)
+            if customer is None:
+                return []
+            owners = lookups.owners_of(text)
+            if len({one.customer for one in owners}) > 1:
+                return owners
+            return [Owner(customer, self._clock())]
 
         return await self._in_thread(ask)
 

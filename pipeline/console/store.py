@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 
 STORE_NAME: Final = "console.db"
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the layout below; a file of another one is emptied and filled anew."""
 
 _CACHE_KIB: Final = 32 * 1024
@@ -59,9 +59,14 @@ _TABLES: Final = (
     "CREATE TABLE reason_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
     " rule TEXT, broken INTEGER, PRIMARY KEY (width, touchpoint, start, mission, rule))"
     " WITHOUT ROWID",
+    "CREATE TABLE answer_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
+    " scale TEXT, answers INTEGER, total REAL,"
+    " PRIMARY KEY (width, touchpoint, start, mission, scale)) WITHOUT ROWID",
     "CREATE TABLE letters (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT,"
     " reason TEXT, place TEXT, expected TEXT, received INTEGER)",
-    "CREATE TABLE belongs (identifier TEXT PRIMARY KEY, customer TEXT) WITHOUT ROWID",
+    # An identifier may have belonged to several customers, to each from a time on.
+    "CREATE TABLE belongs (identifier TEXT, since INTEGER, customer TEXT,"
+    " PRIMARY KEY (identifier, since, customer)) WITHOUT ROWID",
     "CREATE INDEX belongs_to ON belongs (customer)",
     "CREATE TABLE merged (customer TEXT PRIMARY KEY, survivor TEXT) WITHOUT ROWID",
     "CREATE INDEX merged_into ON merged (survivor)",

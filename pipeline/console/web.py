@@ -18,7 +18,7 @@ from pipeline.console import downloads
 from pipeline.console.access import SESSION_COOKIE, SESSION_MAX, Access, Locked, User
 from pipeline.console.audit import Audit
 from pipeline.console.frame import document
-from pipeline.console.live import Full, Live
+from pipeline.console.live import GZIP_HEAD, Full, Live
 from pipeline.console.pages import journeys
 from pipeline.console.pieces import Page, Section, below, nothing, section
 from pipeline.console.rendering import Key, Rendered, Renderer
@@ -178,13 +178,16 @@ class _Answers:
                 status=503, text="too many look", headers={"Retry-After": "30", **HEADERS}
             )
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
+        packs = "gzip" in request.headers.get("Accept-Encoding", "")
+        if packs:
+            answer.headers["Content-Encoding"] = "gzip"
         try:
             await answer.prepare(request)
-            await answer.write(first)
+            await answer.write(GZIP_HEAD + first.packed if packs else first.plain)
             async for event in events:
                 if self._access.user_of(request.cookies.get(SESSION_COOKIE)) is None:
                     break
-                await answer.write(event)
+                await answer.write(event.packed if packs else event.plain)
         except ConnectionError:
             pass
         finally:
@@ -211,12 +214,15 @@ class _Answers:
             wanted, problem = typed, str(error)
         else:
             problem = "Nothing is known of it: never seen, no longer kept, or erased."
-        customer = await self._renderer.find(wanted)
-        self._console.audit.write(user.name, "searched", customer)
-        if customer is None:
+        found = await self._renderer.find(wanted)
+        for customer in dict.fromkeys(one.customer for one in found) or (None,):
+            self._console.audit.write(user.name, "searched", customer)
+        if not found:
             page = journeys.search_page(token, problem)
             return await self._document(request, page, status=404)
-        raise web.HTTPSeeOther(below("/journeys", customer))
+        if len(found) > 1:
+            return await self._document(request, journeys.owners_page(token, found))
+        raise web.HTTPSeeOther(below("/journeys", found[0].customer))
 
     async def story(self, request: web.Request) -> web.StreamResponse:
         """One customer's story; written down before it is shown."""

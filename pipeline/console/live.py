@@ -38,8 +38,8 @@ _logger: Final = logging.getLogger("touchpoints.console")
 class Event(NamedTuple):
     """Something to send, as it stands, and packed for whoever takes gzip.
 
-    What is packed refers to nothing before it (RFC 1951: whole blocks, ended at a byte), so that the
-    same bytes do for every reader, whatever else they were sent.
+    What is packed refers to nothing before it (RFC 1951: whole blocks, ended at a byte), so that
+    the same bytes do for every reader, whatever else they were sent.
     """
 
     plain: bytes

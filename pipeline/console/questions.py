@@ -86,7 +86,7 @@ class Answers(NamedTuple):
     """What customers answered on a scale: how many did, and their mean."""
 
     scale: str
-    count: int
+    answers: int
     mean: float
 
 

@@ -102,9 +102,7 @@ class Tallies:
                 key = (width, touchpoint, start, mission, rule)
                 self.reasons[key] = self.reasons.get(key, 0) + sign
             for scale, value in answers:
-                said = self.answers.setdefault(
-                    (width, touchpoint, start, mission, scale), [0, 0.0]
-                )
+                said = self.answers.setdefault((width, touchpoint, start, mission, scale), [0, 0.0])
                 said[0] += sign
                 said[1] += sign * value
 

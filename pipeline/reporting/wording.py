@@ -215,8 +215,9 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """`1 journey`, `2 journeys`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    """`1 journey`, `2 journeys`, `2 processes`."""
+    ending = "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{count:,} {what}{ending}"
 
 
 def period(report: Report) -> str:

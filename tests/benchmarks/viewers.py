@@ -56,19 +56,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two short pairs")
     parser.add_argument("--page", default="/", help="the page that is looked at")
-    parser.add_argument("--look", nargs=3, help=argparse.SUPPRESS)  # in a process of its own
+    parser.add_argument("--plain", action="store_true", help="viewers that take no gzip")
+    parser.add_argument("--look", nargs=4, help=argparse.SUPPRESS)  # in a process of its own
     chosen = parser.parse_args()
     if chosen.look:
-        look(int(chosen.look[0]), int(chosen.look[1]), chosen.look[2])
+        look(int(chosen.look[0]), int(chosen.look[1]), *chosen.look[2:])
         return
     print(machine())
     pairs, seconds = (2, 5.0) if chosen.quick else (PAIRS, STRETCH)
+    takes = "identity" if chosen.plain else "gzip, deflate"
     made = bodies(int(RATE * 2 * pairs * (seconds + 6)), BATCH, LANES)
     costs, reckoned = [], []
     with Served() as served, sending(served.up.url, made) as sent:
         for _ in range(pairs):
-            alone = measured(served, sent, 0, seconds, chosen.page)
-            watched = measured(served, sent, VIEWERS, seconds, chosen.page)
+            alone = measured(served, sent, 0, seconds, (chosen.page, takes))
+            watched = measured(served, sent, VIEWERS, seconds, (chosen.page, takes))
             costs.append(watched.up - alone.up)
             reckoned.append(costs[-1] / min(1.0, watched.updates or 1.0))
             print(
@@ -116,11 +118,13 @@ def sending(url: str, made: list[bytes]) -> Iterator[list[int]]:
         raise RuntimeError(message)
 
 
-def measured(served: Served, sent: list[int], viewers: int, seconds: float, page: str) -> Stretch:
-    """A stretch while so many look."""
+def measured(
+    served: Served, sent: list[int], viewers: int, seconds: float, asked: tuple[str, str]
+) -> Stretch:
+    """A stretch while so many look at a page, and take an encoding."""
     port = served.up.operations.rpartition(":")[2]
     looking = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.viewers", "--look", port, str(viewers), page],
+        [sys.executable, "-m", "tests.benchmarks.viewers", "--look", port, str(viewers), *asked],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -158,11 +162,11 @@ def console_of(pid: int) -> int:
     )
 
 
-def look(port: int, viewers: int, page: str) -> None:
+def look(port: int, viewers: int, page: str, takes: str) -> None:
     """Be the viewers until standard input ends; print what came since it had its first line."""
     asked = (
         f"GET /live?seq=0&page={page} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        "Accept: text/event-stream\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
+        f"Accept: text/event-stream\r\nAccept-Encoding: {takes}\r\n\r\n"
     ).encode()
     selector = selectors.DefaultSelector()
     for _ in range(viewers):

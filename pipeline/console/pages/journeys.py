@@ -78,7 +78,9 @@ def owners_page(csrf: str, owners: Sequence[Owner]) -> Page:
         "It belonged to one customer after the other, as a device does that people share or pass "
         "on. Whose it was at a time, has that time in their story."
     )
-    shown = section("owners", "Whose it was", about, element("ul", *reversed(lines), class_="plain"))
+    shown = section(
+        "owners", "Whose it was", about, element("ul", *reversed(lines), class_="plain")
+    )
     return Page("Whose it was", PLACE, (shown, _form(csrf)), live=False)
 
 

@@ -115,7 +115,11 @@ def show(asked: Asked, rows: Rows) -> Page | None:
         ),
     ]
     if known is not None and rows.objectives:
-        sections.append(section("objectives", "What we promise", "Journeys that kept it.", objectives(rows, known)))
+        sections.append(
+            section(
+                "objectives", "What we promise", "Journeys that kept it.", objectives(rows, known)
+            )
+        )
     sections += [
         section(
             "costs",

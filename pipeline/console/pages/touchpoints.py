@@ -267,7 +267,7 @@ def answers_table(answers: Sequence[Answers]) -> Table:
         [
             (
                 Cell(one.scale, named(SCALES.get(one.scale, one.scale))),
-                Cell(one.count),
+                Cell(one.answers),
                 Cell(round(one.mean, 2), f"{one.mean:.1f}"),
             )
             for one in answers

@@ -7,7 +7,9 @@ settings name for its metrics and adds up what they say.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from socket import AF_INET, SOCK_STREAM
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +36,8 @@ class Processes:
     """Asks them all, over and over.
 
     Args:
-        addresses: Of their operations ports, such as `http://10.0.0.5:8081`.
+        addresses: Of their operations ports, such as `http://10.0.0.5:8081`. A name that stands
+            for several machines, as a service's does, is asked at each of them.
         take: Is given how they stand, after each round.
         clock: The wall clock.
     """
@@ -56,11 +59,11 @@ class Processes:
         timeout = aiohttp.ClientTimeout(total=ANSWER_MAX)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
             while True:
-                answers = await asyncio.gather(
-                    *(self._ask(session, one) for one in self._addresses)
-                )
+                each = await asyncio.gather(*(machines_of(one) for one in self._addresses))
+                addresses = list(dict.fromkeys(one for some in each for one in some))
+                answers = await asyncio.gather(*(self._ask(session, one) for one in addresses))
                 now = self._clock()
-                said = dict(zip(self._addresses, answers, strict=True))
+                said = dict(zip(addresses, answers, strict=True))
                 self._take(self._waited(vitals_of(said, now), now))
                 await asyncio.sleep(ASK_EVERY)
 
@@ -86,6 +89,28 @@ class Processes:
         self._processed = vitals.processed_at
         since = self._waiting_since or now
         return vitals.with_lag(max(vitals.lag, (now - since).total_seconds()))
+
+
+async def machines_of(address: str) -> list[str]:
+    """The addresses of all machines that one stands for; itself where that cannot be told.
+
+    Over TLS a machine is known by its name, which stays.
+    """
+    parts = urlsplit(address)
+    if parts.scheme != "http" or parts.hostname is None:
+        return [address]
+    asking = asyncio.get_running_loop().getaddrinfo(
+        parts.hostname, parts.port or 80, family=AF_INET, type=SOCK_STREAM
+    )
+    try:
+        async with asyncio.timeout(ANSWER_MAX):
+            found = await asking
+    except (TimeoutError, OSError):
+        return [address]
+    machines = sorted({place[0] for *_, place in found})
+    if len(machines) < 2:
+        return [address]
+    return [f"http://{one}:{parts.port or 80}{parts.path}" for one in machines]
 
 
 def samples_of(text: str) -> list[Sample]:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from listeners.errors import Reason
 from listeners.telemetry import Telemetry
 from pipeline.books import Account, Books
-from pipeline.console.processes import Processes, samples_of, vitals_of
+from pipeline.console.processes import Processes, machines_of, samples_of, vitals_of
 from pipeline.console.rendering import Key, Renderer
 from pipeline.console.standing import standing_of
 from pipeline.console.store import milliseconds
@@ -141,6 +141,21 @@ async def test_each_is_asked_at_its_port_and_one_that_hangs_holds_up_nobody(monk
 
     problems = [one.problem for one in found.processes]
     assert problems == ["does not answer within 0.2 s", "", "answers 302"]
+
+
+async def test_a_name_of_several_machines_stands_for_each_and_one_that_is_unknown_for_itself(
+    monkeypatch,
+):
+    async def found(host, port, **_):
+        if host != "work":
+            raise OSError
+        return [(0, 0, 0, "", (one, port)) for one in ("10.0.0.2", "10.0.0.1", "10.0.0.2")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+
+    assert await machines_of("http://work:8081") == ["http://10.0.0.1:8081", "http://10.0.0.2:8081"]
+    assert await machines_of("http://nowhere:8081") == ["http://nowhere:8081"]
+    assert await machines_of("https://work:8081") == ["https://work:8081"]
 
 
 def test_touchpoints_that_wait_while_nothing_moves_are_a_standstill():

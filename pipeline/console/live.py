@@ -27,7 +27,8 @@ VIEWERS_MAX: Final = 500
 """Readers that are kept informed at once (P)."""
 
 BEAT: Final = 15.0
-"""Seconds after which something is sent in any case, so that whoever left is noticed."""
+"""Seconds after which something is sent in any case: so whoever left is noticed here, and there a
+connection that is dead without saying so."""
 
 GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """With which a packed stream begins (RFC 1952): deflate, no name, no time, no system."""
@@ -53,7 +54,7 @@ def event_of(plain: bytes) -> Event:
 
 
 RETRY: Final = event_of(b"retry: 2000\n\n")
-STILL: Final = event_of(b": still here\n\n")
+STILL: Final = event_of(b"event: beat\ndata:\n\n")
 
 
 class Full(Exception):

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from pipeline.console.asking import Asked, Names
+from pipeline.console.asking import Asked
 from pipeline.console.feeding import Fed
 from pipeline.console.lookups import Lookups, Owner
 from pipeline.console.pages import (
@@ -30,10 +30,11 @@ from pipeline.console.pages import (
 )
 from pipeline.console.pages import pipeline as pipeline_page
 from pipeline.console.pages.report import Reports
-from pipeline.console.pieces import Page, Section, nothing
+from pipeline.console.pieces import Page, Section, linked, nothing
 from pipeline.console.questions import Questions
 from pipeline.console.standing import Standing, Vitals, standing_of
 from pipeline.console.store import StoreFailed, open_to_read
+from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Renderer:
     ) -> None:
         self._directory = directory
         self._rules = rules
-        self._words = Names(rules)
+        self._words = Words(rules)
         self._fed = fed
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "console pages")
@@ -190,7 +191,7 @@ class Renderer:
                     standing=standing,
                     vitals=self.vitals,
                     now=self._clock(),
-                    path=key.path,
+                    path=linked(key.path),
                     query=query,
                     operator=key.operator,
                 )
@@ -205,9 +206,11 @@ class Renderer:
 
     def _page(self, asked: Asked, path: str) -> Page | None:
         """The page of an address; None where there is none."""
-        parts = path.strip("/").split("/")
+        parts = path.removeprefix("/").split("/", 1)  # a name may have a slash in it
+        if parts[-1] == "":
+            parts.pop()
         match parts:
-            case [""]:
+            case []:
                 return now.show(asked, now.gather(asked))
             case ["incidents", id_]:
                 return incident.show(asked, incident.gather(asked, id_))

@@ -20,10 +20,10 @@ from pipeline.console.audit import Audit
 from pipeline.console.frame import document
 from pipeline.console.live import GZIP_HEAD, Full, Live
 from pipeline.console.pages import journeys
-from pipeline.console.pieces import Page, Section, below, nothing, section
+from pipeline.console.pages.doors import login_page, refusal_page
+from pipeline.console.pieces import Page, below
 from pipeline.console.rendering import Key, Rendered, Renderer
 from pipeline.console.standing import Standing
-from pipeline.reporting.markup import element
 from pipeline.reporting.page_style import STYLE
 
 HEADERS: Final = {
@@ -136,7 +136,7 @@ class _Answers:
             answer = await handler(request)
         except web.HTTPException as error:
             if error.status >= HTTPStatus.BAD_REQUEST:
-                return self._plain(HTTPStatus(error.status), error.reason.lower())
+                return await self._refusal(request, error)
             error.headers.update(HEADERS)
             raise
         if not answer.prepared:
@@ -296,8 +296,7 @@ class _Answers:
         """A page, or a table of it as a file."""
         page = rendered.page
         if page is None:
-            page = Page("Not found", "", (Section("none", nothing("There is no such page.")),))
-            return await self._document(request, page._replace(live=False), status=404)
+            raise web.HTTPNotFound
         name, form = request.query.get("table"), request.query.get("format")
         if name is None or form is None:
             return await self._document(request, page, rendered)
@@ -336,34 +335,7 @@ class _Answers:
         return answer
 
     def _login_page(self, problem: str, status: int) -> web.StreamResponse:
-        said = element("p", problem, class_="problem", role="alert") if problem else ""
-        form = element(
-            "form",
-            element(
-                "label",
-                element("span", "Name"),
-                element("input", name="name", autocomplete="username", required="", id="name"),
-            ),
-            element(
-                "label",
-                element("span", "Password"),
-                element(
-                    "input",
-                    type="password",
-                    name="password",
-                    autocomplete="current-password",
-                    required="",
-                    id="password",
-                ),
-            ),
-            element("input", type="hidden", name="csrf", value=self._access.token(None)),
-            element("button", "Log in", type="submit"),
-            said,
-            method="post",
-            action="/login",
-            class_="login",
-        )
-        page = Page("Log in", "", (section("login", "Log in", "", form),), live=False)
+        page = login_page(self._access.token(None), problem)
         text = document(page, Standing(level="fine"), operator=False)
         return web.Response(text=text, content_type="text/html", status=status)
 
@@ -372,6 +344,16 @@ class _Answers:
         if not user.operator:
             raise web.HTTPForbidden
         return user
+
+    async def _refusal(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """What a person is told who may not, or asked for what there is not; others in a line."""
+        page = refusal_page(error.status)
+        reads = "text/html" in request.headers.get("Accept", "")
+        if page is None or USER not in request or not reads:
+            return self._plain(HTTPStatus(error.status), error.reason.lower())
+        answer = await self._document(request, page, status=error.status)
+        answer.headers.update(HEADERS)
+        return answer
 
     def _plain(self, status: HTTPStatus, why: str) -> web.Response:
         return web.Response(status=status, text=f"{status.phrase}: {why}\n", headers=HEADERS)

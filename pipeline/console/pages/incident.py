@@ -285,7 +285,7 @@ def samples_table(samples: Sequence[Verdict], words: Words, *, operator: bool) -
     for one in sorted(samples, key=lambda one: one.occurred_at, reverse=True):
         reasons = ", ".join(reason(why.rule) for why in one.reasons)
         shown = time_of(one.occurred_at, "full")
-        at = link(shown, below("/journeys", one.customer) + f"#v-{one.id}") if operator else shown
+        at = link(shown, below("/journeys", one.customer, f"v-{one.id}")) if operator else shown
         rows.append(
             (
                 Cell(one.occurred_at, at),

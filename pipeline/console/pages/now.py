@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, NAME_MAX, Asked, Window
+from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, Asked, Window
 from pipeline.console.lookups import LEFT, Incident
 from pipeline.console.matrix import Matrix, matrix_of
 from pipeline.console.pages.grid import matrix_section, matrix_table
@@ -17,7 +17,6 @@ from pipeline.console.pieces import (
     figures,
     link,
     section,
-    tamed,
     time_of,
 )
 from pipeline.console.questions import Cast, Ended, Hours
@@ -280,7 +279,7 @@ def card(hit: Hit, words: Words) -> Markup:
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:
-        facts.append(tamed(reason(next(iter(one.reasons))), NAME_MAX))
+        facts.append(reason(next(iter(one.reasons))))
     ended = [" to ", time_of(one.resolved_at, "clock")] if one.resolved_at else []
     return element(
         "li",

@@ -226,7 +226,7 @@ def doors_table(vitals: Vitals) -> Table:
     """Accepted by channel."""
     names: Mapping[str, str] = {str(key): name for key, name in CHANNELS.items()}
     rows = [
-        (Cell(channel, names.get(channel, channel)), Cell(count))
+        (Cell(channel, named(names.get(channel, channel))), Cell(count))
         for channel, count in sorted(vitals.received.items(), key=lambda one: -one[1])
         if count
     ]
@@ -237,7 +237,7 @@ def doors_table(vitals: Vitals) -> Table:
 def rejected_table(rejected: Mapping[str, int]) -> Table:
     """Refused by reason."""
     rows = [
-        (Cell(reason, reason.replace("_", " ")), Cell(count))
+        (Cell(reason, named(reason.replace("_", " "))), Cell(count))
         for reason, count in sorted(rejected.items(), key=lambda one: -one[1])
         if count
     ]

@@ -200,7 +200,7 @@ def by_mission_table(rows: Rows, words: Words) -> Table:
         parts = [(one.broken, "bad"), (one.functional, "even"), (one.excellent, "good")]
         whole = max(1, one.judged)
         name = words.mission(one.name) if one.name else "No mission"
-        to = address(f"/touchpoints/{rows.touchpoint}", mission=one.name)
+        to = address(below("/touchpoints", rows.touchpoint), mission=one.name)
         made.append(
             (
                 Cell(one.name or None, link(name, to) if one.name else name),
@@ -327,7 +327,7 @@ def lost_table(lost: Sequence[JourneyOutcome], words: Words) -> Table:
                     one.ended_at,
                     link(
                         time_of(one.ended_at),
-                        below("/journeys", one.customer) + f"#j-{one.journey_id}",
+                        below("/journeys", one.customer, f"j-{one.journey_id}"),
                     ),
                 ),
                 Cell(one.mission, words.mission(one.mission)),

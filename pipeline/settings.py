@@ -9,6 +9,7 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -80,17 +81,30 @@ class ConsoleUser(BaseModel):
 
 
 class ConsoleSettings(BaseModel):
-    """Who may look at the console, and by which names it is reached.
+    """Who may look at the console, by which names it is reached, and whom it asks.
 
     Attributes:
         users: Who may log in. Without any, nobody has to, and it stays on loopback.
         hosts: Names by which browsers reach it, beside loopback's.
+        operations: Operations ports of listeners and workers that are asked how they stand, such
+            as `http://10.0.0.5:8081`. Not for the console of `up`, which is told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     users: tuple[ConsoleUser, ...] = ()
     hosts: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+    @field_validator("operations")
+    @classmethod
+    def _addresses(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
+        for one in operations:
+            parts = urlsplit(one)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+                message = f"expected an address such as http://10.0.0.5:8081; found {one!r}"
+                raise ValueError(message)
+        return tuple(one.rstrip("/") for one in operations)
 
 
 class PipelineSettings(BaseSettings):

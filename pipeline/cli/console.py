@@ -35,7 +35,9 @@ from pipeline.console.audit import Audit
 from pipeline.console.beside import heard, lower_priority
 from pipeline.console.feeding import Feeder
 from pipeline.console.feeds import EmbeddedFeed, Feed, KafkaFeed, Offsets
+from pipeline.console.processes import Processes
 from pipeline.console.rendering import Renderer
+from pipeline.console.standing import Vitals
 from pipeline.console.web import Console, application
 from pipeline.passwords import hashed
 
@@ -136,9 +138,13 @@ async def serve(arguments: argparse.Namespace) -> int:
     made = application(console)
     stopped = stop_signals() if arguments.beside is None else asyncio.Event()
     feeder.start()
+    processes = Processes(wanted.console.operations, partial(hear, renderer), bootstrap.now)
     try:
         async with AsyncExitStack() as stack:
             if arguments.beside is None:
+                if wanted.console.operations:
+                    asking = asyncio.create_task(processes.run())
+                    stack.push_async_callback(ended, asking)
                 defaults = listeners_settings.ListenerSettings.model_construct()
                 url = await serve_on(
                     stack, made, arguments.host, arguments.console_port, "--console-port", defaults
@@ -156,16 +162,23 @@ async def serve_beside(
     stack: AsyncExitStack, made: web.Application, socket: Path, renderer: Renderer
 ) -> None:
     """Serve on a socket until the process that this one stands beside is gone."""
-
-    def take(vitals: object) -> None:
-        renderer.vitals = vitals  # type: ignore[assignment]
-
     runner = routes.runner(made, listeners_settings.ListenerSettings.model_construct())
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.UnixSite(runner, str(socket)).start()
     lower_priority()  # from here on; starting is over soon
-    await heard(take)
+    await heard(partial(hear, renderer))
+
+
+def hear(renderer: Renderer, vitals: Vitals) -> None:
+    """Take what the pipeline said of itself."""
+    renderer.vitals = vitals
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    """End a task, whatever it does."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def opening(

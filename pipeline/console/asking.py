@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from pipeline.console.lookups import Lookups
-from pipeline.console.pieces import address, tamed
+from pipeline.console.pieces import address
 from pipeline.console.questions import LONG, SHORT, WHOLE, Hours, Questions
 from pipeline.console.standing import Standing, Vitals
 from pipeline.console.store import TALLY_HOURS, milliseconds, minute_of
@@ -40,9 +40,6 @@ DAY: Final = Window("24h", "Last 24 hours", timedelta(hours=24), LONG, WHOLE)
 WEEK: Final = Window("7d", "Last 7 days", timedelta(days=7), LONG, WHOLE)
 MONTH: Final = Window("28d", "Last 28 days", timedelta(days=28), LONG, WHOLE)
 
-NAME_MAX: Final = 100
-"""Characters of a name that are shown."""
-
 LATELY: Final = (HOUR, QUARTER, DAY)
 """Windows of pages about now."""
 
@@ -50,23 +47,11 @@ LOOKING_BACK: Final = (DAY, WEEK, MONTH)
 """Windows of pages about how it usually goes."""
 
 
-class Names(Words):
-    """Names as the catalogue has them; what only emitters know is cut, and controls nothing."""
-
-    def touchpoint(self, touchpoint: str) -> str:
-        """The name a customer would use; its id where it has none."""
-        return tamed(super().touchpoint(touchpoint), NAME_MAX)
-
-    def mission(self, mission: str) -> str:
-        """What a customer would say they want; the mission's name where nobody wrote it down."""
-        return tamed(super().mission(mission), NAME_MAX)
-
-
 class Asked(NamedTuple):
     """One question to the console.
 
     Attributes:
-        path: The page's address, without query.
+        path: The page's address as it stands in links, without query.
         query: Filters, as they were typed.
         operator: Whether single customers may be shown.
     """

@@ -15,6 +15,9 @@ from pipeline.reporting.wording import percent
 WIDTH: Final = 1000
 HEIGHT: Final = 200
 
+FOOT: Final = 4
+"""The height of what stands for a share of nought: nobody came is something else."""
+
 
 class Stack(NamedTuple):
     """A column of parts on top of each other, from the bottom up."""
@@ -79,6 +82,17 @@ def shares(
         for at, (when, share) in enumerate(columns)
         if share
     ]
+    whole = [at for at, (_, share) in enumerate(columns) if share == 0]
+    shapes += [
+        _rect(
+            f"{at * width + width * 0.1:.1f}",
+            str(HEIGHT - FOOT),
+            f"{width * 0.8:.1f}",
+            str(FOOT),
+            "good",
+        )
+        for at in whole
+    ]
     for level in levels:
         y = f"{HEIGHT * (1 - level.share / most):.1f}"
         shapes.append(element("line", x1="0", x2=str(WIDTH), y1=y, y2=y, class_=level.kind))
@@ -86,6 +100,8 @@ def shares(
         element("li", element("i", class_=f"key {one.kind}"), f"{one.name}: {percent(one.share)}")
         for one in levels
     ]
+    if whole:
+        keys.append(element("li", element("i", class_="key foot"), "visits, and none broke"))
     return _framed(shapes, [percent(most), percent(most / 2), "0"], _ends(columns), label, keys)
 
 

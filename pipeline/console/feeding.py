@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.console.feeds import Feed, Offsets
 from pipeline.console.keeping import READ, Keeper
-from pipeline.console.store import empty, open_to_write, store_path
+from pipeline.console.store import damaged, empty, open_to_write, remove, store_path
 from pipeline.console.tidying import tidy
 from pipeline.errors import PipelineError
 
@@ -91,9 +91,24 @@ class Feeder:
                     feed.close()
             except (PipelineError, sqlite3.Error, OSError) as error:
                 self._failed(str(error))
+                if damaged(error):
+                    self._begin_anew()
             except Exception as error:  # a client's own; the console goes on and says so
                 _logger.exception("the console's feed failed")
                 self._failed(f"{type(error).__name__}: {error}")
+
+    def _begin_anew(self) -> None:
+        """Remove a store that is damaged, and fill another one from what the topics hold."""
+        try:
+            self._connection.close()
+            remove(self._path.parent)
+            self._connection = open_to_write(self._path.parent)
+        except (PipelineError, sqlite3.Error, OSError) as error:
+            self._failed(str(error))
+        else:
+            _logger.warning("%s was damaged; it is filled anew", self._path)
+            self._keeper = Keeper(self._connection)
+            self.fed = Fed()
 
     def _follow(self, feed: Feed) -> None:
         """Read until told to stop, or until the feed fails."""

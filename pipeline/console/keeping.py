@@ -279,7 +279,8 @@ class Keeper:
                 execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", (one.customer, one.into))
             elif one.change == "linked" and one.identifier is not None:
                 execute(
-                    "INSERT OR REPLACE INTO belongs VALUES (?, ?)", (one.identifier, one.customer)
+                    "INSERT OR IGNORE INTO belongs VALUES (?, ?, ?)",
+                    (one.identifier, milliseconds(one.at), one.customer),
                 )
             elif one.change == "unlinked" and one.identifier is not None:
                 execute(
@@ -366,6 +367,11 @@ class Keeper:
             "INSERT INTO reason_tallies VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET broken = broken + excluded.broken",
             [(*key, change) for key, change in tallies.reasons.items() if change],
+        )
+        self._connection.executemany(
+            "INSERT INTO answer_tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET answers = answers + excluded.answers, total = total + excluded.total",
+            [(*key, *sums) for key, sums in tallies.answers.items() if any(sums)],
         )
 
     def _note_latest(self, topic: str, records: Sequence[Record], now: datetime) -> None:

@@ -1,16 +1,17 @@
 """Live: what changes on a page is sent to all who look at it, by server-sent events.
 
 Each page is made once for each change, however many look; sent is what differs from what the reader
-has. Where making them takes long, it is done more seldom.
+has, packed once for all of them. Where making them takes long, it is done more seldom.
 """
 
 import asyncio
 import json
 import logging
+import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.console.frame import notice
 from pipeline.console.pieces import Section
@@ -26,9 +27,34 @@ VIEWERS_MAX: Final = 500
 """Readers that are kept informed at once (P)."""
 
 BEAT: Final = 15.0
-"""Seconds after which something is sent in any case, so that whoever left is noticed."""
+"""Seconds after which something is sent in any case: so whoever left is noticed here, and there a
+connection that is dead without saying so."""
+
+GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""With which a packed stream begins (RFC 1952): deflate, no name, no time, no system."""
 
 _logger: Final = logging.getLogger("touchpoints.console")
+
+
+class Event(NamedTuple):
+    """Something to send, as it stands, and packed for whoever takes gzip.
+
+    What is packed refers to nothing before it (RFC 1951: whole blocks, ended at a byte), so that
+    the same bytes do for every reader, whatever else they were sent.
+    """
+
+    plain: bytes
+    packed: bytes
+
+
+def event_of(plain: bytes) -> Event:
+    """An event, packed."""
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return Event(plain, packing.compress(plain) + packing.flush(zlib.Z_SYNC_FLUSH))
+
+
+RETRY: Final = event_of(b"retry: 2000\n\n")
+STILL: Final = event_of(b"event: beat\ndata:\n\n")
 
 
 class Full(Exception):
@@ -46,11 +72,11 @@ class Live:
     def __init__(self, renderer: Renderer, emitters_url: str) -> None:
         self._renderer = renderer
         self._emitters_url = emitters_url
-        self._readers: dict[Key, set[asyncio.Queue[bytes]]] = defaultdict(set)
+        self._readers: dict[Key, set[asyncio.Queue[Event]]] = defaultdict(set)
         self._sent: dict[Key, tuple[int, dict[str, str]]] = {}
         self.viewers = 0
 
-    async def follow(self, key: Key, seq: int) -> AsyncIterator[bytes]:
+    async def follow(self, key: Key, seq: int) -> AsyncIterator[Event]:
         """What the reader of a page is sent, for ever.
 
         Args:
@@ -62,11 +88,11 @@ class Live:
         """
         if self.viewers >= VIEWERS_MAX:
             raise Full
-        queue: asyncio.Queue[bytes] = asyncio.Queue(4)
+        queue: asyncio.Queue[Event] = asyncio.Queue(4)
         self.viewers += 1
         self._readers[key].add(queue)
         try:
-            yield b"retry: 2000\n\n"
+            yield RETRY
             rendered = await self._renderer.rendered(key)
             sections = self._sections(rendered)
             self._sent.setdefault(key, (rendered.seq, sections))
@@ -77,7 +103,7 @@ class Live:
                     async with asyncio.timeout(BEAT):
                         yield await queue.get()
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield STILL
         finally:
             self.viewers -= 1
             self._readers[key].discard(queue)
@@ -125,6 +151,6 @@ class Live:
         return {f"s-{one.name}": str(one.content) for one in shown}
 
 
-def _event(sections: dict[str, str], changed: dict[str, str]) -> bytes:
+def _event(sections: dict[str, str], changed: dict[str, str]) -> Event:
     told = {"order": list(sections), "changed": changed}
-    return b"event: sections\ndata: " + json.dumps(told).encode() + b"\n\n"
+    return event_of(b"event: sections\ndata: " + json.dumps(told).encode() + b"\n\n")

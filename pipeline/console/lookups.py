@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pipeline.console.store import milliseconds
+from pipeline.console.store import milliseconds, moment
 from pipeline.stitching.ids import customer_of
 from schemas import codec
 from schemas.records import JourneyOutcome, Session, Verdict
@@ -25,6 +25,9 @@ FOLLOWED_MAX: Final = 400
 NEXT_WITHIN: Final = timedelta(hours=24)
 """How soon a step has to follow to be where a customer went instead (P): the window in which a
 call is blamed on what broke before it."""
+
+OWNERS_MAX: Final = 50
+"""Customers of one identifier that are told, the latest (P); a kiosk has had thousands."""
 
 LEFT: Final = ""
 """Where a customer went who was not seen again."""
@@ -82,6 +85,13 @@ class Story(NamedTuple):
     def empty(self) -> bool:
         """Whether nothing is known."""
         return not (self.verdicts or self.journeys or self.sessions)
+
+
+class Owner(NamedTuple):
+    """A customer to whom an identifier belonged from a time on."""
+
+    customer: str
+    since: datetime
 
 
 class Lookups:
@@ -200,7 +210,8 @@ class Lookups:
     def customer_of(self, text: str) -> str | None:
         """The customer of an identifier (`type:value`), or of the id of anything of theirs."""
         row = self._connection.execute(
-            "SELECT customer FROM belongs WHERE identifier = ?"
+            "SELECT customer FROM (SELECT customer FROM belongs WHERE identifier = ?"
+            " ORDER BY since DESC LIMIT 1)"
             " UNION ALL SELECT customer FROM journeys WHERE id = ?"
             " UNION ALL SELECT customer FROM sessions WHERE id = ?"
             " UNION ALL SELECT customer FROM verdicts WHERE id = ?"
@@ -209,13 +220,31 @@ class Lookups:
             (text,) * 6,
         ).fetchone()
         found = self.survivor_of(row[0] if row is not None else customer_of(text))
+        return found if self._known(found) else None
+
+    def _known(self, customer: str) -> bool:
+        """Whether anything is kept of a customer."""
         known = self._connection.execute(
             "SELECT 1 FROM verdicts WHERE customer = ? UNION ALL"
             " SELECT 1 FROM journeys WHERE customer = ? UNION ALL"
             " SELECT 1 FROM sessions WHERE customer = ? LIMIT 1",
-            (found, found, found),
+            (customer, customer, customer),
         ).fetchone()
-        return None if known is None else found
+        return known is not None
+
+    def owners_of(self, identifier: str) -> list[Owner]:
+        """Whose an identifier was, the first first; those of whom nothing is known left out."""
+        rows = self._connection.execute(
+            "SELECT since, customer FROM belongs WHERE identifier = ? ORDER BY since DESC LIMIT ?",
+            (identifier, OWNERS_MAX),
+        ).fetchall()
+        owners: list[Owner] = []
+        for since, customer in reversed(rows):
+            found = self.survivor_of(customer)
+            if (owners and owners[-1].customer == found) or not self._known(found):
+                continue
+            owners.append(Owner(found, moment(since)))
+        return owners
 
     def survivor_of(self, customer: str) -> str:
         """Whom a customer was merged into, at last; themselves where into nobody."""

@@ -92,7 +92,7 @@ def matrix_of(
     return Matrix(missions, _grouped(rows, rules, mission), max(0, len(ranked) - ROWS_MAX))
 
 
-FEW: Final = 5
+FEW: Final = 10
 """Votes below which a share says little, and is not shaded beyond `FAINT` (P)."""
 
 FAINT: Final = 2

@@ -4,13 +4,13 @@ Whatever is not made here is text and is escaped (`pipeline.reporting.markup`). 
 an element: what depends on a number is a class, or an attribute of SVG.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from pipeline.reporting.markup import Markup, element, joined
+from pipeline.reporting.wording import tamed
 
 T = TypeVar("T")
 
@@ -19,6 +19,9 @@ Value = str | int | float | bool | datetime | None
 
 TEXT_MAX: Final = 300
 """Characters of what emitters chose that are shown; the rest is cut, and downloaded whole."""
+
+COLUMNS_FEW: Final = 3
+"""A table of so many columns is kept narrow, so that a line can be followed across it."""
 
 WORDS: Final = {
     "broken": ("\N{BLACK UP-POINTING TRIANGLE}", "broken"),
@@ -34,10 +37,6 @@ WORDS: Final = {
     "retracted": ("\N{WHITE CIRCLE}", "taken back"),
 }
 """A sign and a word for every state, so that no colour is needed to tell them."""
-
-
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Controls, and what turns the direction of writing (Unicode, annex 9)."""
 
 FORMS: Final = {
     "minute": "%-d %b %H:%M",
@@ -128,9 +127,15 @@ def address(path: str, **query: str | None) -> str:
     return path + (f"?{urlencode(given)}" if given else "")
 
 
-def below(path: str, name: str) -> str:
-    """The address of one thing below a path, whatever characters its name has."""
-    return f"{path}/{quote(name, safe='')}"
+def below(path: str, name: str, part: str = "") -> str:
+    """The address of one thing below a path, or of a part of it, whatever is in their names."""
+    return f"{path}/{quote(name, safe='')}" + (f"#{quote(part, safe='')}" if part else "")
+
+
+def linked(path: str) -> str:
+    """A page's path as links have it; what follows its first part is one name."""
+    place, _, name = path.removeprefix("/").partition("/")
+    return below(f"/{quote(place)}", name) if name else f"/{quote(place)}"
 
 
 def link(text: str, to: str, **attributes: str | None) -> Markup:
@@ -160,13 +165,7 @@ def badge(state: str) -> Markup:
 
 def named(text: str) -> Markup:
     """What an emitter chose, as text: cut, and kept from turning the line around it."""
-    return element("bdi", tamed(text))
-
-
-def tamed(text: str, most: int = TEXT_MAX) -> str:
-    """What an emitter chose, cut, and without characters that control how others are shown."""
-    cut = text if len(text) <= most else text[:most] + "\N{HORIZONTAL ELLIPSIS}"
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", cut)
+    return element("bdi", tamed(text, TEXT_MAX))
 
 
 def section(name: str, title: str, about: str, *content: str, aside: str = "") -> Section:
@@ -174,6 +173,11 @@ def section(name: str, title: str, about: str, *content: str, aside: str = "") -
     head = element("div", element("h2", title, id=f"h-{name}"), aside, class_="head")
     explained = element("p", about, class_="about") if about else ""
     return Section(name, joined(head, explained, *content))
+
+
+def whole(*content: str) -> Markup:
+    """A few words that stay on one line."""
+    return element("span", *content, class_="whole")
 
 
 def nothing(text: str) -> Markup:
@@ -204,7 +208,7 @@ def table_of(table: Table, here: str) -> Markup:
             element("tbody", *rows),
         ),
         _downloads(table, here),
-        class_="table",
+        class_="table" if len(table.columns) > COLUMNS_FEW else "table few",
     )
 
 

@@ -82,6 +82,14 @@ class Judged(NamedTuple):
         return self.broken + self.functional + self.excellent
 
 
+class Answers(NamedTuple):
+    """What customers answered on a scale: how many did, and their mean."""
+
+    scale: str
+    answers: int
+    mean: float
+
+
 class Refused(NamedTuple):
     """Dead letters of one source for one reason; `last` in milliseconds."""
 
@@ -261,6 +269,17 @@ class Questions:
             (hours.width, touchpoint, hours.first, *([] if mission is None else [mission])),
         )
         return [(rule, count) for rule, count in rows if count > 0]
+
+    def answers(self, touchpoint: str, hours: Hours, mission: str | None) -> list[Answers]:
+        """What customers answered when they were asked about a touchpoint, by scale."""
+        rows = self._connection.execute(
+            "SELECT scale, sum(answers), sum(total) FROM answer_tallies"
+            " WHERE width = ? AND touchpoint = ? AND start >= ?"
+            + ("" if mission is None else " AND mission = ?")
+            + " GROUP BY scale ORDER BY sum(answers) DESC, scale",
+            (hours.width, touchpoint, hours.first, *([] if mission is None else [mission])),
+        )
+        return [Answers(scale, count, total / count) for scale, count, total in rows if count > 0]
 
     def _missions(self, width: int) -> list[str]:
         """Missions of which journeys ended, each found by one step in the index."""

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from pipeline.console.asking import Asked, Names
+from pipeline.console.asking import Asked
 from pipeline.console.feeding import Fed
-from pipeline.console.lookups import Lookups
+from pipeline.console.lookups import Lookups, Owner
 from pipeline.console.pages import (
     incident,
     journeys,
@@ -30,10 +30,11 @@ from pipeline.console.pages import (
 )
 from pipeline.console.pages import pipeline as pipeline_page
 from pipeline.console.pages.report import Reports
-from pipeline.console.pieces import Page, Section, nothing
+from pipeline.console.pieces import Page, Section, linked, nothing
 from pipeline.console.questions import Questions
 from pipeline.console.standing import Standing, Vitals, standing_of
 from pipeline.console.store import StoreFailed, open_to_read
+from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
 
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Renderer:
     ) -> None:
         self._directory = directory
         self._rules = rules
-        self._words = Names(rules)
+        self._words = Words(rules)
         self._fed = fed
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "console pages")
@@ -108,11 +109,18 @@ class Renderer:
             )
         )
 
-    async def find(self, text: str) -> str | None:
-        """The customer of an identifier or id."""
+    async def find(self, text: str) -> list[Owner]:
+        """Whose an identifier or id is; the others whose it was before them, the first first."""
 
-        def ask() -> str | None:
-            return Lookups(self._opened()).customer_of(text)
+        def ask() -> list[Owner]:
+            lookups = Lookups(self._opened())
+            customer = lookups.customer_of(text)
+            if customer is None:
+                return []
+            owners = lookups.owners_of(text)
+            if len({one.customer for one in owners}) > 1:
+                return owners
+            return [Owner(customer, self._clock())]
 
         return await self._in_thread(ask)
 
@@ -183,7 +191,7 @@ class Renderer:
                     standing=standing,
                     vitals=self.vitals,
                     now=self._clock(),
-                    path=key.path,
+                    path=linked(key.path),
                     query=query,
                     operator=key.operator,
                 )
@@ -198,9 +206,11 @@ class Renderer:
 
     def _page(self, asked: Asked, path: str) -> Page | None:
         """The page of an address; None where there is none."""
-        parts = path.strip("/").split("/")
+        parts = path.removeprefix("/").split("/", 1)  # a name may have a slash in it
+        if parts[-1] == "":
+            parts.pop()
         match parts:
-            case [""]:
+            case []:
                 return now.show(asked, now.gather(asked))
             case ["incidents", id_]:
                 return incident.show(asked, incident.gather(asked, id_))

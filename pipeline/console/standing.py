@@ -28,32 +28,62 @@ BEHIND_MAX: Final = 5_000
 """Records that the console may lag behind without saying so: a second's work (P)."""
 
 
-class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """How the process that listens and stitches stands, as it says itself, once a second.
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener or worker that was asked how it stands.
 
     Attributes:
-        at: When it said so.
+        address: Of its operations port.
+        works: Whether it is a worker.
+        partitions: That it owns.
+        lag: Records that wait for it.
+        received: Touchpoints that it took in since it began.
+        problem: What is wrong with it; empty where nothing is.
+    """
+
+    address: str
+    works: bool = False
+    partitions: int = 0
+    lag: int = 0
+    received: int = 0
+    problem: str = ""
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """How the processes that listen and stitch stand, as they say themselves, every few seconds.
+
+    Attributes:
+        at: When they said so.
         ready, reason: Whether it accepts and processes; why not.
+        ailing: What is wrong with some of several processes; empty where nothing is.
         backlog: Touchpoints that are durable and not processed.
         processed_at: When a touchpoint was last processed; None: none since it began.
-        lag: Seconds that the oldest of the backlog has waited.
+        lag: Seconds that the oldest of the backlog has waited; of several processes, at least.
+        lags: Records that wait, by topic; of workers.
         appended: Records by topic.
         received: Touchpoints by channel, since it began.
         rejected: Refused items by reason, since it began.
         accounts: By source: accepted, results, dead letters, repeats, identity only, erased,
             in flight, unaccounted for.
+        processes: Those that were asked, where it is not the one beside which the console runs.
     """
 
     at: datetime
     ready: bool
     reason: str = ""
+    ailing: str = ""
     backlog: int = 0
     processed_at: datetime | None = None
     lag: float = 0.0
+    lags: dict[str, int] = {}
     appended: dict[str, int] = {}
     received: dict[str, int] = {}
     rejected: dict[str, int] = {}
     accounts: dict[str, tuple[int, ...]] = {}
+    processes: tuple[Process, ...] = ()
+
+    def with_lag(self, seconds: float) -> "Vitals":
+        """The same, with how long the oldest has waited."""
+        return msgspec.structs.replace(self, lag=seconds)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +152,8 @@ def _stopped(vitals: Vitals | None, now: datetime) -> str | None:
         return f"The pipeline has not answered for {duration(unheard.total_seconds())}."
     if not vitals.ready:
         return f"The pipeline does not work: {vitals.reason}."
+    if vitals.ailing:
+        return f"Not all of the pipeline works: {vitals.ailing}."
     idle = vitals.processed_at is None or now - vitals.processed_at > STALLED_AFTER
     if vitals.backlog and idle and vitals.lag > STALLED_AFTER.total_seconds():
         waits = counted(vitals.backlog, "touchpoint")

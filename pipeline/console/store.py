@@ -5,6 +5,7 @@ writes (`keeping`), any number read (`questions`). Times are whole milliseconds 
 and minutes whole hours and minutes since then.
 """
 
+import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +15,14 @@ from pipeline.errors import PipelineError
 
 STORE_NAME: Final = "console.db"
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the layout below; a file of another one is emptied and filled anew."""
 
 _CACHE_KIB: Final = 32 * 1024
+
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+_logger: Final = logging.getLogger("touchpoints.console")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,9 +64,14 @@ _TABLES: Final = (
     "CREATE TABLE reason_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
     " rule TEXT, broken INTEGER, PRIMARY KEY (width, touchpoint, start, mission, rule))"
     " WITHOUT ROWID",
+    "CREATE TABLE answer_tallies (width INTEGER, touchpoint TEXT, start INTEGER, mission TEXT,"
+    " scale TEXT, answers INTEGER, total REAL,"
+    " PRIMARY KEY (width, touchpoint, start, mission, scale)) WITHOUT ROWID",
     "CREATE TABLE letters (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT,"
     " reason TEXT, place TEXT, expected TEXT, received INTEGER)",
-    "CREATE TABLE belongs (identifier TEXT PRIMARY KEY, customer TEXT) WITHOUT ROWID",
+    # An identifier may have belonged to several customers, to each from a time on.
+    "CREATE TABLE belongs (identifier TEXT, since INTEGER, customer TEXT,"
+    " PRIMARY KEY (identifier, since, customer)) WITHOUT ROWID",
     "CREATE INDEX belongs_to ON belongs (customer)",
     "CREATE TABLE merged (customer TEXT PRIMARY KEY, survivor TEXT) WITHOUT ROWID",
     "CREATE INDEX merged_into ON merged (survivor)",
@@ -109,12 +119,38 @@ def store_path(directory: Path) -> Path:
     return directory / STORE_NAME
 
 
-def open_to_write(directory: Path) -> sqlite3.Connection:
-    """The writing connection; makes the file, and makes one anew of another version's.
+def damaged(error: BaseException) -> bool:
+    """Whether an error says that the file is no database, or none any more."""
+    return getattr(error, "sqlite_errorcode", None) in _DAMAGED
+
+
+def remove(directory: Path) -> None:
+    """Away with the file: it holds nothing that the topics did not tell.
 
     Raises:
-        StoreFailed: The folder takes no file, or the file is damaged.
+        OSError: It cannot be removed.
     """
+    for name in (STORE_NAME, f"{STORE_NAME}-wal", f"{STORE_NAME}-shm"):
+        (directory / name).unlink(missing_ok=True)
+
+
+def open_to_write(directory: Path) -> sqlite3.Connection:
+    """The writing connection; makes the file, and makes anew one of another version or damaged.
+
+    Raises:
+        StoreFailed: The folder takes no file.
+    """
+    try:
+        return _opened(directory)
+    except StoreFailed as error:
+        if error.__cause__ is None or not damaged(error.__cause__):
+            raise
+        _logger.warning("%s; it is made anew", error)
+        remove(directory)
+        return _opened(directory)
+
+
+def _opened(directory: Path) -> sqlite3.Connection:
     path = store_path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -123,8 +159,7 @@ def open_to_write(directory: Path) -> sqlite3.Connection:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if version != FORMAT and tables:
             connection.close()
-            for name in (STORE_NAME, f"{STORE_NAME}-wal", f"{STORE_NAME}-shm"):
-                (directory / name).unlink(missing_ok=True)
+            remove(directory)
             connection = _connect(path)
             tables = 0
         if not tables:

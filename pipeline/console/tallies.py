@@ -41,6 +41,13 @@ ReasonKey = tuple[int, str, int, str, str]
 """Width, touchpoint, start, mission, rule."""
 
 
+ANSWERED: Final = "answered_"
+"""With which the rules begin that tell what a customer answered; what follows is the scale."""
+
+AnswerKey = tuple[int, str, int, str, str]
+"""Width, touchpoint, start, mission, scale."""
+
+
 class Tallies:
     """The changes of sums that a batch of results makes."""
 
@@ -49,6 +56,7 @@ class Tallies:
         self.touchpoints: Final[dict[TouchpointKey, list[int]]] = {}
         self.verdicts: Final[dict[VerdictKey, list[int]]] = {}
         self.reasons: Final[dict[ReasonKey, int]] = {}
+        self.answers: Final[dict[AnswerKey, list[float]]] = {}
 
     def journey(self, one: JourneyOutcome, sign: int) -> None:
         """Add a journey (`sign` 1), or take it away (-1)."""
@@ -79,6 +87,11 @@ class Tallies:
         hour, mission = hour_of(one.occurred_at), one.mission or NO_MISSION
         touchpoint, place = one.touchpoint, JUDGED[one.verdict]
         rules = {reason.rule for reason in one.reasons} if one.verdict == "broken" else ()
+        answers = [
+            (reason.rule.removeprefix(ANSWERED), reason.value)
+            for reason in one.reasons
+            if reason.rule.startswith(ANSWERED) and isinstance(reason.value, int | float)
+        ]
         for width in TALLY_HOURS:
             start = hour - hour % width
             sums = self.verdicts.setdefault((width, touchpoint, start, mission), [0, 0, 0, 0])
@@ -88,6 +101,10 @@ class Tallies:
             for rule in rules:
                 key = (width, touchpoint, start, mission, rule)
                 self.reasons[key] = self.reasons.get(key, 0) + sign
+            for scale, value in answers:
+                said = self.answers.setdefault((width, touchpoint, start, mission, scale), [0, 0.0])
+                said[0] += sign
+                said[1] += sign * value
 
 
 def path_of(touchpoints: tuple[str, ...]) -> str:

@@ -32,7 +32,13 @@ late (P)."""
 UNSHARED: Final = ""
 """The name under which the ways of a day are added up that one customer alone took."""
 
-TALLIES: Final = ("journey_tallies", "touchpoint_tallies", "verdict_tallies", "reason_tallies")
+TALLIES: Final = (
+    "journey_tallies",
+    "touchpoint_tallies",
+    "verdict_tallies",
+    "reason_tallies",
+    "answer_tallies",
+)
 
 
 def tidy(connection: sqlite3.Connection) -> None:

@@ -18,12 +18,12 @@ from pipeline.console import downloads
 from pipeline.console.access import SESSION_COOKIE, SESSION_MAX, Access, Locked, User
 from pipeline.console.audit import Audit
 from pipeline.console.frame import document
-from pipeline.console.live import Full, Live
+from pipeline.console.live import GZIP_HEAD, Full, Live
 from pipeline.console.pages import journeys
-from pipeline.console.pieces import Page, Section, below, nothing, section
+from pipeline.console.pages.doors import login_page, refusal_page
+from pipeline.console.pieces import Page, below
 from pipeline.console.rendering import Key, Rendered, Renderer
 from pipeline.console.standing import Standing
-from pipeline.reporting.markup import element
 from pipeline.reporting.page_style import STYLE
 
 HEADERS: Final = {
@@ -136,7 +136,7 @@ class _Answers:
             answer = await handler(request)
         except web.HTTPException as error:
             if error.status >= HTTPStatus.BAD_REQUEST:
-                return self._plain(HTTPStatus(error.status), error.reason.lower())
+                return await self._refusal(request, error)
             error.headers.update(HEADERS)
             raise
         if not answer.prepared:
@@ -178,13 +178,16 @@ class _Answers:
                 status=503, text="too many look", headers={"Retry-After": "30", **HEADERS}
             )
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
+        packs = "gzip" in request.headers.get("Accept-Encoding", "")
+        if packs:
+            answer.headers["Content-Encoding"] = "gzip"
         try:
             await answer.prepare(request)
-            await answer.write(first)
+            await answer.write(GZIP_HEAD + first.packed if packs else first.plain)
             async for event in events:
                 if self._access.user_of(request.cookies.get(SESSION_COOKIE)) is None:
                     break
-                await answer.write(event)
+                await answer.write(event.packed if packs else event.plain)
         except ConnectionError:
             pass
         finally:
@@ -211,12 +214,15 @@ class _Answers:
             wanted, problem = typed, str(error)
         else:
             problem = "Nothing is known of it: never seen, no longer kept, or erased."
-        customer = await self._renderer.find(wanted)
-        self._console.audit.write(user.name, "searched", customer)
-        if customer is None:
+        found = await self._renderer.find(wanted)
+        for customer in dict.fromkeys(one.customer for one in found) or (None,):
+            self._console.audit.write(user.name, "searched", customer)
+        if not found:
             page = journeys.search_page(token, problem)
             return await self._document(request, page, status=404)
-        raise web.HTTPSeeOther(below("/journeys", customer))
+        if len(found) > 1:
+            return await self._document(request, journeys.owners_page(token, found))
+        raise web.HTTPSeeOther(below("/journeys", found[0].customer))
 
     async def story(self, request: web.Request) -> web.StreamResponse:
         """One customer's story; written down before it is shown."""
@@ -290,8 +296,7 @@ class _Answers:
         """A page, or a table of it as a file."""
         page = rendered.page
         if page is None:
-            page = Page("Not found", "", (Section("none", nothing("There is no such page.")),))
-            return await self._document(request, page._replace(live=False), status=404)
+            raise web.HTTPNotFound
         name, form = request.query.get("table"), request.query.get("format")
         if name is None or form is None:
             return await self._document(request, page, rendered)
@@ -330,34 +335,7 @@ class _Answers:
         return answer
 
     def _login_page(self, problem: str, status: int) -> web.StreamResponse:
-        said = element("p", problem, class_="problem", role="alert") if problem else ""
-        form = element(
-            "form",
-            element(
-                "label",
-                element("span", "Name"),
-                element("input", name="name", autocomplete="username", required="", id="name"),
-            ),
-            element(
-                "label",
-                element("span", "Password"),
-                element(
-                    "input",
-                    type="password",
-                    name="password",
-                    autocomplete="current-password",
-                    required="",
-                    id="password",
-                ),
-            ),
-            element("input", type="hidden", name="csrf", value=self._access.token(None)),
-            element("button", "Log in", type="submit"),
-            said,
-            method="post",
-            action="/login",
-            class_="login",
-        )
-        page = Page("Log in", "", (section("login", "Log in", "", form),), live=False)
+        page = login_page(self._access.token(None), problem)
         text = document(page, Standing(level="fine"), operator=False)
         return web.Response(text=text, content_type="text/html", status=status)
 
@@ -366,6 +344,16 @@ class _Answers:
         if not user.operator:
             raise web.HTTPForbidden
         return user
+
+    async def _refusal(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+        """What a person is told who may not, or asked for what there is not; others in a line."""
+        page = refusal_page(error.status)
+        reads = "text/html" in request.headers.get("Accept", "")
+        if page is None or USER not in request or not reads:
+            return self._plain(HTTPStatus(error.status), error.reason.lower())
+        answer = await self._document(request, page, status=error.status)
+        answer.headers.update(HEADERS)
+        return answer
 
     def _plain(self, status: HTTPStatus, why: str) -> web.Response:
         return web.Response(status=status, text=f"{status.phrase}: {why}\n", headers=HEADERS)

@@ -264,7 +264,7 @@ def _segments(one: OfMission) -> Markup:
         return Markup("")
     rows = [
         (
-            segment.segment,
+            wording.tamed(segment.segment),
             f"{segment.journeys:,}",
             share(segment.completed),
             f"{segment.effort:.1f}",

@@ -4,6 +4,7 @@ Codes become words here, numbers become what people read, and the most important
 headline. `text` and `page` share all of it.
 """
 
+import re
 from typing import Final
 
 from pipeline.reporting.inference import Rate
@@ -76,8 +77,21 @@ THIN: Final = "\N{NO-BREAK SPACE}"
 """Stands between a number and its unit, which belong on one line."""
 
 
+NAME_MAX: Final = 100
+"""Characters of a name that only emitters know that are shown."""
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls, and what turns the direction of writing (Unicode, annex 9)."""
+
+
+def tamed(text: str, most: int = NAME_MAX) -> str:
+    """What an emitter chose, cut, and without characters that control how others are shown."""
+    cut = text if len(text) <= most else text[:most] + "\N{HORIZONTAL ELLIPSIS}"
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", cut)
+
+
 class Words:
-    """Names as the catalogue has them."""
+    """Names as the catalogue has them; what only emitters know is tamed."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules: Final = rules
@@ -87,23 +101,23 @@ class Words:
         entry = self._rules.inventory.entries.get(touchpoint)
         if touchpoint == LEFT:
             return "nowhere: they left"
-        name = entry.name if entry is not None else touchpoint
+        name = entry.name if entry is not None else tamed(touchpoint)
         return name[:1].upper() + name[1:]
 
     def mission(self, mission: str) -> str:
         """What a customer would say they want; the mission's name where nobody wrote it down."""
         known = self._rules.missions.all.get(mission)
-        return known.title if known is not None and known.title else mission
+        return known.title if known is not None and known.title else tamed(mission)
 
 
 def reason(rule: str) -> str:
     """A rule in words."""
-    return REASONS.get(rule, rule.replace("_", " "))
+    return REASONS.get(rule) or tamed(rule.replace("_", " "))
 
 
 def ending(rule: str) -> str:
     """How a journey ended, in words."""
-    return ENDINGS.get(rule, rule.replace("_", " "))
+    return ENDINGS.get(rule) or tamed(rule.replace("_", " "))
 
 
 def headline_of(report: Report, rules: Rules) -> tuple[str, str]:
@@ -215,8 +229,9 @@ def duration(seconds: float) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """`1 journey`, `2 journeys`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    """`1 journey`, `2 journeys`, `2 processes`."""
+    ending = "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{count:,} {what}{ending}"
 
 
 def period(report: Report) -> str:

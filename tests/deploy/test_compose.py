@@ -57,6 +57,16 @@ def test_what_is_mounted_exists_and_cannot_be_written_or_is_a_named_volume(name)
             assert mode == []
 
 
+def test_the_console_asks_the_operations_ports_of_all_that_listen_and_work(monkeypatch):
+    told = SERVICES["console"]["environment"]["TOUCHPOINTS_CONSOLE__OPERATIONS"]
+    monkeypatch.setenv("TOUCHPOINTS_CONSOLE__OPERATIONS", told)
+
+    asked = pipeline_settings.load(SETTINGS).console.operations
+
+    ports = {name: parsed(name).console_port for name in ("listen", "work")}
+    assert asked == tuple(f"http://{name}:{port}" for name, port in ports.items())
+
+
 def test_every_volume_is_used_by_one_service_only():
     used = [one[0] for name in SERVICES for one in volumes(name) if not one[0].startswith("./")]
 

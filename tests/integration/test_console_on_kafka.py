@@ -1,5 +1,6 @@
 """`touchpoints console` on Kafka: the same pages of the results that a worker publishes there."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -22,18 +23,21 @@ def brokers(kafka: Broker) -> Brokers:
 
 
 @pytest.fixture
-def listen(brokers: Brokers, tmp_path: Path) -> Iterator[Listen]:
-    with (
-        Work(brokers, tmp_path),
-        Listen(tmp_path / "spool", brokers.bootstrap_servers) as listen,
-    ):
+def work(brokers: Brokers, tmp_path: Path) -> Iterator[Work]:
+    with Work(brokers, tmp_path) as work:
+        yield work
+
+
+@pytest.fixture
+def listen(brokers: Brokers, work: Work, tmp_path: Path) -> Iterator[Listen]:
+    with Listen(tmp_path / "spool", brokers.bootstrap_servers) as listen:
         yield listen
 
 
-def console(folder: Path) -> tuple["subprocess.Popen[str]", str]:
+def console(folder: Path, settings: str = "work.toml") -> tuple["subprocess.Popen[str]", str]:
     process = subprocess.Popen(
         [
-            *COMMAND, "console", "--settings", str(folder / "work.toml"),
+            *COMMAND, "console", "--settings", str(folder / settings),
             "--catalogue", str(SEEDS), "--data", str(folder / "console"), "--console-port", "0",
         ],
         cwd=ROOT,
@@ -77,3 +81,41 @@ def test_the_same_pages_show_what_a_worker_publishes_and_go_on_after_a_restart(
 
     assert b"The server reported an error" in why
     assert health.status == 200
+
+
+def test_the_pipelines_page_shows_listeners_lag_refusals_and_ledger_of_all_processes(
+    listen: Listen, work: Work, tmp_path: Path
+) -> None:
+    asked = [listen.operations, work.operations]
+    settings = work.settings.read_text() + f"[console]\noperations = {json.dumps(asked)}\n"
+    (tmp_path / "console.toml").write_text(settings)
+    listen.post([item(1, channel="app", name="pay-in-app"), item(2, channel="web", name="home")])
+    listen.post({"channel": "fax", "name": "home", "identifiers": {"user_id": "u-1"}})
+
+    process, url = console(tmp_path, "console.toml")
+    try:
+
+        def table(name: str) -> list[dict[str, object]]:
+            answer = fetch(f"{url}/pipeline?table={name}&format=json")
+            return answer.json if answer.status == 200 else []  # type: ignore[no-any-return]
+
+        eventually(
+            lambda: any(one["results"] == one["accepted"] == 2 for one in table("ledger")), LONG
+        )
+        doors = {one["channel"]: one["accepted"] for one in table("doors")}
+        rejected = {one["reason"]: one["refused"] for one in table("rejected")}
+        roles = {one["address"]: one["role"] for one in table("processes")}
+        waiting = {one["topic"] for one in table("lags")}
+        missing = [one["unaccounted"] for one in table("ledger")]
+        work.stop()
+        eventually(lambda: b"Not all of the pipeline works" in fetch(url + "/pipeline").body, LONG)
+        health = fetch(url + "/healthz")
+    finally:
+        stop(process)
+
+    assert doors == {"app": 1, "web": 1}
+    assert rejected == {"field_invalid": 1}
+    assert roles == {listen.operations: "listens", work.operations: "works"}
+    assert {"touchpoints", "customer-touchpoints"} <= waiting
+    assert missing == [0]
+    assert health.status == 503

@@ -195,7 +195,7 @@ def grid(rows: Shown, words: Words) -> Markup:
                 scope="rowgroup",
                 colspan=str(len(matrix.missions) + 2),
             ),
-            class_="group",
+            class_="group" if any(row.total.broken for row in group.rows) else "group sound",
         )
         bodies.append(element("tbody", title, *lines))
     caption = element(

@@ -80,7 +80,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
     samples = samples_table(rows.samples, words, operator=asked.operator)
     went = went_table(hit.went, words)
     sections = (
-        Section("headline", _head(hit, words)),
+        Section("headline", _head(hit, rows.course, words)),
         Section("figures", _figures(hit, rows.course)),
         section(
             "course",
@@ -116,8 +116,10 @@ def show(asked: Asked, rows: Rows) -> Page | None:
     return Page(f"Incident: {name}", PLACE, sections, (history, samples, went))
 
 
-def _head(hit: Hit, words: Words) -> Markup:
+def _head(hit: Hit, course: Sequence[Point], words: Words) -> Markup:
     one = hit.incident
+    votes, broken = _during(one, course)
+    share = broken / votes if votes else None
     where = f"for “{words.mission(one.mission)}”" if one.mission else "whatever customers come for"
     ended = ["; works again since ", time_of(one.resolved_at)] if one.resolved_at else []
     urgency = "somebody has to act now" if one.severity == "page" else "can wait for tomorrow"
@@ -130,7 +132,7 @@ def _head(hit: Hit, words: Words) -> Markup:
         ),
         element("h2", words.touchpoint(one.touchpoint), class_="headline"),
         element("p", where, ", since ", time_of(one.since), *ended, class_="explanation"),
-        element("p", *effects(hit, words)) if one.firing else "",
+        element("p", *effects(hit, words, share), class_="measured") if one.firing else "",
         element(
             "p",
             "Part of ",
@@ -283,7 +285,7 @@ def samples_table(samples: Sequence[Verdict], words: Words, *, operator: bool) -
     for one in sorted(samples, key=lambda one: one.occurred_at, reverse=True):
         reasons = ", ".join(reason(why.rule) for why in one.reasons)
         shown = time_of(one.occurred_at, "full")
-        at = link(shown, below("/journeys", one.customer) + f"#v-{one.id}") if operator else shown
+        at = link(shown, below("/journeys", one.customer, f"v-{one.id}")) if operator else shown
         rows.append(
             (
                 Cell(one.occurred_at, at),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pipeline.console.asking import Asked
-from pipeline.console.lookups import STORY_MAX, Story
+from pipeline.console.lookups import STORY_MAX, Owner, Story
 from pipeline.console.pieces import (
     Cell,
     Column,
@@ -54,7 +54,37 @@ def gather(asked: Asked, customer: str) -> Story:
 
 
 def search_page(csrf: str, problem: str = "") -> Page:
-    """The form."""
+    """The form, with what was wrong with what was typed."""
+    return Page("Find a journey", PLACE, (_form(csrf, problem),), live=False)
+
+
+def owners_page(csrf: str, owners: Sequence[Owner]) -> Page:
+    """All to whom what was typed belonged, one after the other; the latest first."""
+    lines = [
+        element(
+            "li",
+            link(f"Customer {one.customer[:8]}", below("/journeys", one.customer)),
+            element(
+                "span",
+                "since " if until is None else "from ",
+                time_of(one.since),
+                joined(" to ", time_of(until)) if until is not None else " until now",
+                class_="soft",
+            ),
+        )
+        for one, until in zip(owners, (*(each.since for each in owners[1:]), None), strict=True)
+    ]
+    about = (
+        "It belonged to one customer after the other, as a device does that people share or pass "
+        "on. Whose it was at a time, has that time in their story."
+    )
+    shown = section(
+        "owners", "Whose it was", about, element("ul", *reversed(lines), class_="plain")
+    )
+    return Page("Whose it was", PLACE, (shown, _form(csrf)), live=False)
+
+
+def _form(csrf: str, problem: str = "") -> Section:
     form = element(
         "form",
         element(
@@ -88,15 +118,10 @@ def search_page(csrf: str, problem: str = "") -> Page:
         "values are hashed as they are typed: they are looked for, never kept. That somebody "
         "looked is written down.",
         id="identifier-help",
-        class_="soft",
+        class_="soft small measured",
     )
     wrong = element("p", problem, class_="problem", id="problem", role="alert") if problem else ""
-    return Page(
-        "Find a journey",
-        PLACE,
-        (section("find", "Find a customer's story", "", form, wrong, help_),),
-        live=False,
-    )
+    return section("find", "Find a customer's story", "", form, wrong, help_)
 
 
 def _listed(items: Sequence[Markup]) -> list[str]:
@@ -135,8 +160,13 @@ def show(asked: Asked, story: Story) -> Page | None:
             "Journeys that ended, the latest first.",
             *journeys if journeys else [nothing("None has ended yet.")],
         ),
-        section("story", "What happened, in order", "", _timeline(visits_of(story), words)),
-        section("table", "As a table", "", table_of(table, asked.here)),
+        section(
+            "story",
+            "What happened, in order",
+            "",
+            _timeline(visits_of(story), words),
+            table_of(table, asked.here),
+        ),
     )
     return Page("One customer's story", PLACE, sections, (table,), live=False)
 

@@ -16,6 +16,7 @@ from pipeline.console.pieces import (
     nothing,
     section,
     table_of,
+    whole,
 )
 from pipeline.console.questions import Ended
 from pipeline.reporting.markup import element, joined
@@ -95,7 +96,7 @@ def missions_table(missions: Sequence[Ended], words: Words, rules: Rules) -> Tab
                 Cell(one.abandoned),
                 Cell(round(one.effort / one.journeys, 2)),
                 Cell(
-                    promised, joined(percent(promised), " ", kept) if promised is not None else "-"
+                    promised, whole(percent(promised), " ", kept) if promised is not None else "-"
                 ),
             )
         )

@@ -115,14 +115,19 @@ def show(asked: Asked, rows: Rows) -> Page | None:
         ),
     ]
     if known is not None and rows.objectives:
-        sections.append(section("objectives", "What we promise", "", objectives(rows, known)))
+        sections.append(
+            section(
+                "objectives", "What we promise", "Journeys that kept it.", objectives(rows, known)
+            )
+        )
     sections += [
         section(
             "costs",
             "What cost it",
-            "The touchpoints at which journeys were lost.",
+            "",
             table_of(costs, asked.here) if costs.rows else nothing("No touchpoint did."),
         ),
+        section("endings", "Why they ended", "", table_of(endings, asked.here)),
         section(
             "ways",
             "The ways they took",
@@ -138,7 +143,6 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             ),
             table_of(paths, asked.here),
         ),
-        section("endings", "Why they ended", "", table_of(endings, asked.here)),
     ]
     return Page(title, PLACE, tuple(sections), (paths, costs, endings))
 

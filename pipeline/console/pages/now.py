@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
-from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, NAME_MAX, Asked, Window
+from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, Asked, Window
 from pipeline.console.lookups import LEFT, Incident
 from pipeline.console.matrix import Matrix, matrix_of
 from pipeline.console.pages.grid import matrix_section, matrix_table
@@ -17,7 +17,6 @@ from pipeline.console.pieces import (
     figures,
     link,
     section,
-    tamed,
     time_of,
 )
 from pipeline.console.questions import Cast, Ended, Hours
@@ -185,15 +184,22 @@ def _for(incident: Incident, words: Words) -> str:
     return f" for “{words.mission(incident.mission)}”" if incident.mission else ""
 
 
-def effects(hit: Hit, words: Words) -> list[str]:
-    """Since when, how often, whom it hits, what it costs, and what they do instead."""
+def effects(hit: Hit, words: Words, share: float | None = None) -> list[str]:
+    """Since when, how often, whom it hits, what it costs, and what they do instead.
+
+    Args:
+        hit: The incident.
+        words: Names.
+        share: The share that broke since it began, where that is known better than by the alert.
+    """
     one = hit.incident
+    present = one.present_share if share is None else share
     said: list[str] = ["Since ", time_of(one.since, "clock")]
     if one.kind == "silent":
         said.append(f" nothing came, where {counted(one.votes, 'visit')} were to be expected.")
     else:
         said.append(
-            f" it breaks for {percent(one.present_share)} of visits, against "
+            f" it breaks for {percent(present)} of visits, against "
             f"{percent(one.usual_share)} usually; {counted(hit.customers, 'customer')} hit"
         )
         said.append(f". It has cost {cost_words(hit)}." if hit.lost else ".")
@@ -248,6 +254,7 @@ def _totals(casts: Sequence[Cast]) -> tuple[int, int]:
 def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
     """The strip: what stands, then what is over."""
     standing = [one for one in hits if one.incident.firing]
+    standing.sort(key=lambda one: one.incident.within is not None)
     over = [one for one in hits if not one.incident.firing][:ENDED_SHOWN_MAX]
     if not standing and not over:
         return Section("incidents", Markup(""))
@@ -272,7 +279,7 @@ def card(hit: Hit, words: Words) -> Markup:
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
     if one.reasons:
-        facts.append(tamed(reason(next(iter(one.reasons))), NAME_MAX))
+        facts.append(reason(next(iter(one.reasons))))
     ended = [" to ", time_of(one.resolved_at, "clock")] if one.resolved_at else []
     return element(
         "li",
@@ -285,6 +292,9 @@ def card(hit: Hit, words: Words) -> Markup:
         element("h3", link(words.touchpoint(one.touchpoint), below("/incidents", one.id))),
         element("p", f"for “{words.mission(one.mission)}”" if one.mission else "for all missions"),
         element("p", ", ".join(facts), class_="soft small"),
+        element("p", "Part of an incident that began before it.", class_="soft small")
+        if one.within
+        else "",
         class_=f"card incident {one.state}",
     )
 

@@ -11,6 +11,7 @@ from pipeline.console.pieces import (
     Page,
     Section,
     Table,
+    badge,
     figures,
     named,
     nothing,
@@ -21,7 +22,7 @@ from pipeline.console.pieces import (
 from pipeline.console.questions import Refused
 from pipeline.console.standing import Vitals
 from pipeline.console.store import moment
-from pipeline.reporting.markup import Markup, element
+from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.wording import CHANNELS, counted, duration
 
 PLACE: Final = "pipeline"
@@ -45,13 +46,14 @@ def show(asked: Asked, rows: Rows) -> Page:
     """The page."""
     vitals = asked.vitals
     sections = [Section("headline", _head(asked, rows))]
-    tables = []
+    tables: list[Table] = []
     if vitals is not None:
         sources, doors = ledger_table(vitals), doors_table(vitals)
         rejected = rejected_table(vitals.rejected)
         tables += [sources, doors, rejected]
         sections += [
             Section("figures", _figures(vitals)),
+            *_processes(asked, vitals, tables),
             section(
                 "ledger",
                 "Ledger",
@@ -87,7 +89,7 @@ def show(asked: Asked, rows: Rows) -> Page:
             table_of(letters, asked.here) if letters.rows else nothing("There are none."),
         )
     )
-    if vitals is not None:
+    if vitals is not None and vitals.appended:
         topics = topics_table(vitals)
         tables.append(topics)
         sections.append(section("topics", "Records by topic", "", table_of(topics, asked.here)))
@@ -95,19 +97,24 @@ def show(asked: Asked, rows: Rows) -> Page:
 
 
 def _head(asked: Asked, rows: Rows) -> Markup:
-    standing = asked.standing
+    standing, vitals = asked.standing, asked.vitals
+    who = "The pipeline is running" if vitals is not None else "Results are read"
     said = {
-        "fine": "The pipeline is running.",
-        "quiet": "The pipeline is running; nothing comes in.",
-        "empty": "The pipeline is running; nothing has come in yet.",
+        "fine": f"{who}.",
+        "quiet": f"{who}; nothing comes in.",
+        "empty": f"{who}; nothing has come in yet.",
     }.get(standing.level, standing.sentence)
-    if asked.vitals is None:
+    if vitals is None:
         about = (
-            "This console reads results alone: what listeners and workers say of themselves is at "
-            "their own operations ports."
+            "This console reads results alone, and cannot tell how listeners and workers stand. "
+            "It asks them once their operations ports are named in the settings: operations, in "
+            "the table console."
         )
+    elif vitals.processes:
+        about = f"As {counted(len(vitals.processes), 'process')} said of themselves at "
     else:
         about = "As the process that listens and stitches says of itself."
+    told = [time_of(vitals.at, "second"), "."] if vitals is not None and vitals.processes else []
     lag = f" The console is {counted(rows.fed.behind, 'record')} behind." if rows.fed.behind else ""
     passed = (
         f" It passed over {counted(rows.fed.unreadable, 'record')} that it could not read."
@@ -120,8 +127,60 @@ def _head(asked: Asked, rows: Rows) -> Markup:
     return element(
         "div",
         element("p", said, class_="headline"),
-        element("p", about, lag, passed, *as_of, class_="explanation"),
+        element("p", about, *told, lag, passed, *as_of, class_="explanation"),
     )
+
+
+def _processes(asked: Asked, vitals: Vitals, tables: list[Table]) -> list[Section]:
+    """Who was asked, and what waits for workers; adds their tables to the page's."""
+    if not vitals.processes:
+        return []
+    processes, lags = processes_table(vitals), lags_table(vitals)
+    tables += [processes, lags]
+    return [
+        section("processes", "Listeners and workers", "", table_of(processes, asked.here)),
+        section(
+            "lags",
+            "Lag",
+            "Records that wait for a worker, by the topic that they wait on.",
+            table_of(lags, asked.here) if lags.rows else nothing("No worker has told any."),
+        ),
+    ]
+
+
+def processes_table(vitals: Vitals) -> Table:
+    """Each process with what it does; those that something is wrong with first."""
+    columns = (
+        Column("address", "Operations port"),
+        Column("role", "Does"),
+        Column("state", "Stands"),
+        Column("partitions", "Partitions", number=True),
+        Column("lag", "Records waiting", number=True),
+        Column("received", "Accepted", number=True),
+    )
+    rows = []
+    for one in sorted(vitals.processes, key=lambda one: (not one.problem, one.address)):
+        role = ("works" if one.works else "listens") if one.works or not one.problem else None
+        rows.append(
+            (
+                Cell(one.address),
+                Cell(role),
+                Cell(one.problem or "well", joined(badge("broken"), " ", named(one.problem)))
+                if one.problem
+                else Cell("well"),
+                Cell(one.partitions if one.works else None),
+                Cell(one.lag if one.works else None),
+                Cell(one.received if role == "listens" else None),
+            )
+        )
+    return Table("processes", "listeners and workers", columns, rows)
+
+
+def lags_table(vitals: Vitals) -> Table:
+    """What waits, by topic."""
+    rows = [(Cell(topic), Cell(count)) for topic, count in sorted(vitals.lags.items())]
+    columns = (Column("topic", "Topic"), Column("records", "Records", number=True))
+    return Table("lags", "records that wait by topic", columns, rows)
 
 
 def _figures(vitals: Vitals) -> Markup:
@@ -167,7 +226,7 @@ def doors_table(vitals: Vitals) -> Table:
     """Accepted by channel."""
     names: Mapping[str, str] = {str(key): name for key, name in CHANNELS.items()}
     rows = [
-        (Cell(channel, names.get(channel, channel)), Cell(count))
+        (Cell(channel, named(names.get(channel, channel))), Cell(count))
         for channel, count in sorted(vitals.received.items(), key=lambda one: -one[1])
         if count
     ]
@@ -178,7 +237,7 @@ def doors_table(vitals: Vitals) -> Table:
 def rejected_table(rejected: Mapping[str, int]) -> Table:
     """Refused by reason."""
     rows = [
-        (Cell(reason, reason.replace("_", " ")), Cell(count))
+        (Cell(reason, named(reason.replace("_", " "))), Cell(count))
         for reason, count in sorted(rejected.items(), key=lambda one: -one[1])
         if count
     ]

@@ -16,6 +16,7 @@ from pipeline.console.pieces import (
     nothing,
     section,
     table_of,
+    whole,
 )
 from pipeline.console.questions import Judged
 from pipeline.reporting.markup import element, joined
@@ -99,24 +100,27 @@ def touchpoints_table(
     made = []
     for one in sorted(judged, key=lambda one: (-lost.get(one.name, 0), -one.broken)):
         entry = rules.inventory.entries.get(one.name)
-        whole = max(1, one.judged)
         parts = [(one.broken, "bad"), (one.functional, "even"), (one.excellent, "good")]
         made.append(
             (
                 Cell(one.name, link(words.touchpoint(one.name), below("/touchpoints", one.name))),
-                Cell(CHANNELS[entry.channel] if entry is not None else None),
+                Cell(entry.channel, whole(CHANNELS[entry.channel]))
+                if entry is not None
+                else Cell(None),
                 Cell(one.interactions),
                 Cell(
-                    round(one.broken / whole, 4),
+                    round(one.broken / one.judged, 4),
                     joined(
-                        bar([(count / whole, kind) for count, kind in parts]),
-                        element("span", percent(one.broken / whole), class_="number"),
+                        bar([(count / one.judged, kind) for count, kind in parts]),
+                        element("span", percent(one.broken / one.judged), class_="number"),
                     ),
-                ),
+                )
+                if one.judged
+                else Cell(None, element("span", "not judged", class_="soft")),
                 Cell(lost.get(one.name, 0)),
                 Cell(
                     bool(entry and entry.moment_of_truth),
-                    "yes" if entry and entry.moment_of_truth else "-",
+                    "yes" if entry and entry.moment_of_truth else "",
                 ),
             )
         )

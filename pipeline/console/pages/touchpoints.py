@@ -24,7 +24,7 @@ from pipeline.console.pieces import (
     table_of,
     time_of,
 )
-from pipeline.console.questions import LONG, Ended, Hours, Judged, Point
+from pipeline.console.questions import LONG, Answers, Ended, Hours, Judged, Point
 from pipeline.console.store import at_minute
 from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
@@ -36,6 +36,13 @@ PLACE: Final = "touchpoints"
 
 LOST_MAX: Final = 12
 """Journeys that it cost that are listed, the newest."""
+
+SCALES: Final = {
+    "ces": "How easy it was, from 1 to 7",
+    "csat": "How satisfied they were, from 1 to 5",
+    "nps": "Whether they would recommend us, from 0 to 10",
+}
+"""What a scale asks."""
 
 JUDGED_AS: Final = (("broken", "bad"), ("as expected", "even"), ("excellent", "good"))
 
@@ -51,6 +58,7 @@ class Rows(NamedTuple):
     hours: list[tuple[int, Judged]]
     votes: list[Point]
     reasons: list[tuple[str, int]]
+    answers: list[Answers]
     costs: list[tuple[str, Ended]]
     incidents: list[Incident]
     lost: list[JourneyOutcome]
@@ -71,6 +79,7 @@ def gather(asked: Asked, touchpoint: str) -> Rows:
         hours=questions.judged_over_time(touchpoint, first, mission),
         votes=questions.spans(touchpoint, mission or NO_MISSION, LONG, first.first * 60),
         reasons=questions.reasons(touchpoint, first, mission),
+        answers=questions.answers(touchpoint, first, mission),
         costs=[one for one in questions.costs(first) if one[1].name == touchpoint],
         incidents=asked.lookups.incidents_at(touchpoint),
         lost=asked.lookups.lost_at(touchpoint, LOST_MAX) if asked.operator else [],
@@ -85,7 +94,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
         return None
     name = words.touchpoint(rows.touchpoint)
     by_mission = by_mission_table(rows, words)
-    reasons = reasons_table(rows)
+    reasons, answers = reasons_table(rows), answers_table(rows.answers)
     sections = [Section("headline", _head(asked, rows))]
     if rows.incidents:
         sections.append(section("incidents", "Incidents", "", _incidents(rows.incidents, words)))
@@ -99,16 +108,22 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             "The same touchpoint can be excellent for one mission and hopeless for another.",
             table_of(by_mission, asked.here),
         ),
-        section("course", "Share of visits that broke", "", _course(rows)),
+        section("course", "Share of visits that broke", "Against all of this time.", _course(rows)),
         section("volume", "Interactions", "As they were judged.", _volume(rows)),
         section(
             "reasons",
             "Why it was judged broken",
-            "Answers to surveys are among them.",
+            "Of interactions in this time.",
             table_of(reasons, asked.here) if rows.reasons else nothing("It was not."),
         ),
+        section(
+            "answers",
+            "What customers said when asked",
+            "Surveys that asked about it.",
+            table_of(answers, asked.here) if rows.answers else nothing("Nobody was asked."),
+        ),
     ]
-    tables = [by_mission, reasons]
+    tables = [by_mission, reasons, answers]
     if asked.operator and rows.lost:
         lost = lost_table(rows.lost, words)
         tables.append(lost)
@@ -185,7 +200,7 @@ def by_mission_table(rows: Rows, words: Words) -> Table:
         parts = [(one.broken, "bad"), (one.functional, "even"), (one.excellent, "good")]
         whole = max(1, one.judged)
         name = words.mission(one.name) if one.name else "No mission"
-        to = address(f"/touchpoints/{rows.touchpoint}", mission=one.name)
+        to = address(below("/touchpoints", rows.touchpoint), mission=one.name)
         made.append(
             (
                 Cell(one.name or None, link(name, to) if one.name else name),
@@ -236,6 +251,27 @@ def reasons_table(rows: Rows) -> Table:
             for rule, count in rows.reasons
         ],
         shown_max=12,
+    )
+
+
+def answers_table(answers: Sequence[Answers]) -> Table:
+    """Answers to surveys by their scale."""
+    return Table(
+        "answers",
+        "answers to surveys",
+        (
+            Column("scale", "Asked"),
+            Column("answers", "Answers", number=True),
+            Column("mean", "On average", number=True),
+        ),
+        [
+            (
+                Cell(one.scale, named(SCALES.get(one.scale, one.scale))),
+                Cell(one.answers),
+                Cell(round(one.mean, 2), f"{one.mean:.1f}"),
+            )
+            for one in answers
+        ],
     )
 
 
@@ -291,7 +327,7 @@ def lost_table(lost: Sequence[JourneyOutcome], words: Words) -> Table:
                     one.ended_at,
                     link(
                         time_of(one.ended_at),
-                        below("/journeys", one.customer) + f"#j-{one.journey_id}",
+                        below("/journeys", one.customer, f"j-{one.journey_id}"),
                     ),
                 ),
                 Cell(one.mission, words.mission(one.mission)),

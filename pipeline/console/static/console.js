@@ -79,6 +79,8 @@
     }
   }
 
+  const SILENCE_MAX = 40000; // milliseconds; a beat comes every 15 s
+
   function follow() {
     const seq = document.body.dataset.live;
     if (seq === undefined || !window.EventSource) return;
@@ -89,15 +91,23 @@
       connection.textContent = "Not live: no connection to the console. Trying again.";
       connection.className = "lost";
     };
-    stream.addEventListener("open", () => {
+    let heard = Date.now();
+    const live = () => {
+      heard = Date.now();
+      if (connection.className === "live") return;
       connection.textContent = "Live";
       connection.className = "live";
-    });
+    };
+    stream.addEventListener("open", live);
+    stream.addEventListener("beat", live);
     stream.addEventListener("error", lost);
     stream.addEventListener("sections", (event) => {
+      live();
       const { order, changed } = JSON.parse(event.data);
       arrange(order, changed);
     });
+    // A console that hangs closes nothing: whoever is not heard for so long is not there.
+    setInterval(() => { if (Date.now() - heard > SILENCE_MAX) lost(); }, 1000);
     addEventListener("pagehide", () => stream.close());
   }
 

@@ -1,5 +1,6 @@
 """The console's tests' vocabulary: a store, records of it, and pages as a browser gets them."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from pipeline.console.feeding import Fed
 from pipeline.console.frame import document
 from pipeline.console.keeping import Arrived, Keeper
 from pipeline.console.rendering import Key, Renderer
+from pipeline.console.standing import Vitals
 from pipeline.console.store import open_to_write
 from schemas.codec import encode
 from schemas.records import (
@@ -40,6 +42,7 @@ class Kept:
         self.keeper = Keeper(self.connection)
         self.fed = CAUGHT_UP
         self.now = NOW
+        self.vitals: Vitals | None = None
 
     def keep(self, *records: Record) -> "Kept":
         """Take records in, each as a batch of its own."""
@@ -51,13 +54,18 @@ class Kept:
         return sorted(self.connection.execute(f"SELECT * FROM {table}").fetchall())
 
     async def page(self, path: str, rules: Any = RULES, **query: str) -> "Read":
-        """A page, as it is sent."""
+        """A page, as it is sent; a report once it is made."""
         renderer = Renderer(self.directory, rules, lambda: self.fed, lambda: self.now)
+        renderer.vitals = self.vitals
         try:
             key = Key(path, tuple(sorted(query.items())), operator=True)
             if path.startswith("/journeys/"):
                 made = await renderer.story(key, path.removeprefix("/journeys/"))
             else:
+                made = await renderer.rendered(key)
+            while made.page is not None and "waiting" in made.page.sections[-1].content:
+                await asyncio.sleep(0.01)
+                await renderer.look()
                 made = await renderer.rendered(key)
         finally:
             renderer.close()
@@ -183,7 +191,8 @@ def alert(state: str = "firing", **fields: Any) -> Alert:
 
 
 def change(move: str, customer: str = "ann", **fields: Any) -> IdentityChange:
-    return IdentityChange(customer=customer, change=move, at=NOW, reason="by_operator", **fields)
+    given: dict[str, Any] = {"at": NOW, "reason": "by_operator"}
+    return IdentityChange(customer=customer, change=move, **(given | fields))
 
 
 def everything(**fields: Any) -> Sequence[Record]:

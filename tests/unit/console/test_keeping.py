@@ -4,7 +4,7 @@ from itertools import permutations
 
 from pipeline.console import tidying
 from pipeline.console.keeping import Arrived
-from pipeline.console.lookups import Lookups
+from pipeline.console.lookups import Lookups, Owner
 from pipeline.console.store import open_to_write
 from pipeline.console.tidying import tidy
 from schemas.codec import encode
@@ -123,6 +123,28 @@ def test_a_customer_is_found_by_any_identifier_through_all_merges(tmp_path):
     typed = ("user_id:u-1", "first", "ann", "v-1", "s-1", "j-1")
     assert {one: lookups.customer_of(one) for one in typed} == dict.fromkeys(typed, "ann")
     assert lookups.customer_of("user_id:nobody") is None
+
+
+def test_an_identifier_that_went_from_hand_to_hand_tells_all_whose_it_was(tmp_path):
+    tablet = {"identifier": "anonymous_id:tablet"}
+    kept = Kept(tmp_path).keep(
+        verdict(customer="ann"),
+        verdict("v-2", customer="bob"),
+        change("linked", "bob", at=ago(hours=1), **tablet),
+        change("linked", "ann-before", at=ago(hours=3), **tablet),
+        change("merged", "ann-before", into="ann"),
+        change("linked", "ann", at=ago(hours=2), **tablet),
+        change("linked", "never-seen", at=ago(hours=4), **tablet),
+    )
+    lookups = Lookups(kept.connection)
+
+    owners = lookups.owners_of("anonymous_id:tablet")
+
+    assert owners == [Owner("ann", ago(hours=3)), Owner("bob", ago(hours=1))]
+    assert lookups.customer_of("anonymous_id:tablet") == "bob"
+
+    kept.keep(change("unlinked", "bob", **tablet))
+    assert lookups.customer_of("anonymous_id:tablet") == "ann"
 
 
 def test_customers_that_were_merged_in_a_circle_end_the_search(tmp_path):

@@ -1,13 +1,19 @@
 """What the pages say, and that nothing an emitter sends is anything but text in them."""
 
+import csv
+import io
+import re
 from datetime import timedelta
 from random import Random
 
 import msgspec
 import pytest
 
+from pipeline.console import downloads
 from pipeline.console.matrix import heat, matrix_of
 from pipeline.console.questions import Cast
+from pipeline.console.standing import Process, Vitals
+from schemas.records import DeadLetter, Reason
 from tests.builders import RULES
 from tests.unit.console.stores import (
     NOW,
@@ -35,10 +41,24 @@ HOSTILE = (
     "=cmd|' /C calc'!A0",
     "x" * 10_000,
 )
-PAGES = ("/", "/missions", "/touchpoints", "/pipeline", "/journeys/ann", "/incidents/a-1")
+PAGES = (
+    "/",
+    "/missions",
+    "/missions/{}",
+    "/touchpoints",
+    "/touchpoints/{}",
+    "/pipeline",
+    "/report",
+    "/journeys/ann",
+    "/incidents/a-1",
+)
+"""All of them; `{}` stands for what an emitter chose."""
+
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 ELEMENTS = """html head meta title link script body a header nav ul li p main section div h1 h2 h3
-h4 span strong form label input select option button table caption thead tbody tr th td b time dl dd
-dt figure svg rect line polyline path text tspan ol i bdi article code footer pre"""
+h4 header span strong form label input select option button table caption thead tbody tr th td b
+time dl dd dt figure svg rect line polyline path text tspan ol i bdi article code footer
+pre br details summary"""
 """What pages are made of; the script is our own, and counted."""
 
 
@@ -122,6 +142,29 @@ async def test_the_same_touchpoint_is_told_apart_by_mission(tmp_path):
     }
 
 
+async def test_what_customers_said_of_a_touchpoint_is_told_as_it_was_last_revised(tmp_path):
+    def said(value, rule="answered_ces"):
+        return (Reason(rule=rule, value=value),)
+
+    kept = Kept(tmp_path).keep(
+        verdict(reasons=said(2)),
+        verdict(revision=2, reasons=said(6)),
+        verdict("v-2", reasons=said(7)),
+        verdict("v-3", mission="read-up", reasons=said(9, "answered_nps")),
+    )
+
+    whole = await kept.page("/touchpoints/pay-online")
+    only = await kept.page("/touchpoints/pay-online", mission="pay-bill")
+
+    def answers(page):
+        table = next(one for one in page.page.tables if one.name == "answers")
+        return [tuple(cell.value for cell in row) for row in table.rows]
+
+    assert answers(whole) == [("ces", 2, 6.5), ("nps", 1, 9.0)]
+    assert answers(only) == [("ces", 2, 6.5)]
+    assert "How easy it was, from 1 to 7" in whole.text
+
+
 async def test_one_customers_story_is_in_order_across_channels(tmp_path):
     kept = Kept(tmp_path).keep(
         verdict("v-2", channel="ivr", touchpoint="main-menu", session_id="s-2"),
@@ -155,17 +198,38 @@ def hostile(text):
         votes(4, 4, touchpoint=text),
         alert(
             touchpoint=text, mission=text, reasons={text: 1}, missions=(text,),
-            touchpoints=("v-" + text,), sentence=text,
+            touchpoints=("v-" + text,), sentence=text, shared={text: text},
+        ),
+        DeadLetter(
+            id=text, source=text, reason=text, where=text, expected=text, found=text,
+            received_at=NOW,
         ),
     )  # fmt: skip
+
+
+def vitals_with(text):
+    """What the pipeline says of itself, with the text wherever others choose one."""
+    return Vitals(
+        at=NOW,
+        ready=True,
+        received={text: 1},
+        rejected={text: 1},
+        accounts={text: (1, 1, 0, 0, 0, 0, 0, 0)},
+        appended={text: 1},
+        lags={text: 1},
+        processes=(Process(address=text, problem=text), Process(address="http://a", works=True)),
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_whatever_an_emitter_sends_is_text_and_breaks_nothing(tmp_path, text):
     kept = Kept(tmp_path).keep(*hostile(text))
+    kept.vitals = vitals_with(text)
 
     for path in PAGES:
-        page = await kept.page(path)
+        page = await kept.page(path.format(text))
+        assert CONTROLS.search(page.text) is None, path
+        assert len(page.text) < 30_000, path
         assert set(page.tags) <= set(ELEMENTS.split()), path
         assert page.tags.count("script") == 1
         names = {name for name, _ in page.attributes}
@@ -175,6 +239,29 @@ async def test_whatever_an_emitter_sends_is_text_and_breaks_nothing(tmp_path, te
                 assert value is not None
                 assert value.startswith(("/", "#")), value
                 assert not value.startswith("//"), value
+
+
+async def test_no_cell_of_any_table_is_a_formula_when_a_spreadsheet_opens_it(tmp_path):
+    text = "=cmd|' /C calc'!A0"
+    kept = Kept(tmp_path).keep(*hostile(text))
+    kept.vitals = vitals_with(text)
+
+    tables = [
+        table
+        for path in PAGES
+        for table in (await kept.page(path.format(text))).page.tables
+        if table.rows
+    ]
+    cells = [
+        cell
+        for table in tables
+        for row in csv.reader(io.StringIO(downloads.as_csv(table)))
+        for cell in row
+    ]
+
+    assert len(tables) > 12
+    assert any(text in cell for cell in cells)
+    assert [cell for cell in cells if cell.lstrip()[:1] in ("=", "+", "@", "\t")] == []
 
 
 async def test_a_name_of_ten_thousand_letters_does_not_fill_the_page(tmp_path):

@@ -3,86 +3,22 @@
 import json
 
 import pytest
-from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
-from pipeline import passwords
-from pipeline.cli.console import check_address, typed_identifier
+from pipeline.cli.console import check_address
 from pipeline.cli.options import Misuse
 from pipeline.console import access as access_module
 from pipeline.console.access import Access, Account
-from pipeline.console.audit import AUDIT_NAME, Audit
-from pipeline.console.rendering import Renderer
-from pipeline.console.web import Console, application
 from pipeline.passwords import hashed, matches, problem_of
 from pipeline.settings import ConsoleSettings, ConsoleUser
-from tests.builders import RULES
-from tests.unit.console.stores import CAUGHT_UP, NOW, Kept, Read, alert, change, everything
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def cheap(monkeypatch):
-    """Passwords that cost nothing to check."""
-    monkeypatch.setitem(passwords.SCRYPT, "n", 2**4)
-
-
-@pytest.fixture
-async def served(tmp_path, cheap):
-    """Serves a console; `operator` and `viewer` where somebody has to log in."""
-    clients = []
-
-    async def serve(*, logins=False, records=None):
-        kept = Kept(tmp_path).keep(*(everything() if records is None else records))
-        kept.keep(change("linked", identifier="user_id:u-1"))
-        accounts = {
-            name: Account(name, hashed(PASSWORD)) for name in ("operator", "viewer") if logins
-        }
-        console = Console(
-            renderer=Renderer(tmp_path, RULES, lambda: CAUGHT_UP, lambda: NOW),
-            access=Access(accounts, frozenset({"console.example"})),
-            audit=Audit(tmp_path, lambda name: f"digest of {name}", lambda: NOW),
-            identifier_of=lambda text: text,
-        )
-        # Over plain HTTP a client keeps no cookie that is `Secure`; the tests carry it themselves.
-        client = TestClient(TestServer(application(console)), cookie_jar=CookieJar(unsafe=True))
-        await client.start_server()
-        clients.append(client)
-        return client
-
-    yield serve
-    for client in clients:
-        await client.close()
-
-
-async def read(answer):
-    return Read(await answer.text())
-
-
-def token_of(page):
-    found = dict(enumerate(page.attributes))
-    at = next(n for n, one in found.items() if one == ("name", "csrf"))
-    return found[at + 1][1]
-
-
-async def logged_in(client, name):
-    form = await read(await client.get("/login"))
-    answer = await client.post(
-        "/login",
-        data={"name": name, "password": PASSWORD, "csrf": token_of(form)},
-        allow_redirects=False,
-    )
-    assert answer.status == 303
-    cookie = answer.cookies["__Host-touchpoints"]
-    assert (cookie["secure"], cookie["httponly"], cookie["samesite"]) == (True, True, "Strict")
-    assert (cookie["path"], cookie["domain"]) == ("/", "")
-    return {"Cookie": f"__Host-touchpoints={cookie.value}"}
-
-
-def audited(tmp_path):
-    lines = (tmp_path / AUDIT_NAME).read_text().splitlines()
-    return [(one["user"], one["action"], one["customer"]) for one in map(json.loads, lines)]
+from tests.unit.console.asking import PASSWORD, audited, logged_in, read, token_of
+from tests.unit.console.stores import (
+    NOW,
+    Kept,
+    alert,
+    outcome,
+    verdict,
+)
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/static/console.js", "/journeys", "/live?page=/"])
@@ -126,46 +62,6 @@ async def test_the_console_only_reads(served, method):
     client = await served()
 
     assert (await client.request(method, "/")).status == 405
-
-
-async def test_a_customer_is_found_by_what_is_typed_and_that_is_written_down(served, tmp_path):
-    client = await served()
-    form = await read(await client.get("/journeys"))
-
-    asked = {"identifier": " user_id:u-1 ", "csrf": token_of(form)}
-    answer = await client.post("/journeys", data=asked)
-
-    assert answer.status == 200
-    assert answer.url.path == "/journeys/ann"
-    assert "One customer's story" in (await read(answer)).text
-    assert audited(tmp_path) == [
-        ("local", "searched", "digest of ann"),
-        ("local", "read", "digest of ann"),
-    ]
-    assert "u-1" not in (tmp_path / AUDIT_NAME).read_text()
-    assert (tmp_path / AUDIT_NAME).stat().st_mode & 0o777 == 0o600
-
-
-async def test_a_story_that_cannot_be_written_down_is_not_shown(served, tmp_path):
-    client = await served()
-    (tmp_path / AUDIT_NAME).mkdir()
-
-    answer = await client.get("/journeys/ann")
-
-    assert answer.status == 500
-    assert "Paying" not in await answer.text()
-
-
-async def test_a_customer_who_was_erased_is_not_found(served):
-    client = await served(records=(*everything(), change("erased")))
-    form = await read(await client.get("/journeys"))
-
-    asked = {"identifier": "ann", "csrf": token_of(form)}
-    found = await client.post("/journeys", data=asked)
-
-    assert found.status == 404
-    assert "erased" in (await read(found)).text
-    assert (await client.get("/journeys/ann")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -213,6 +109,25 @@ async def test_an_operator_sees_single_customers_and_is_written_down_by_name(ser
 
     assert (await client.get("/journeys/ann", headers=operator)).status == 200
     assert audited(tmp_path)[-1] == ("operator", "read", "digest of ann")
+
+
+async def test_a_person_who_may_not_or_is_lost_is_told_so_on_a_page_with_a_way_back(served):
+    client = await served(logins=True)
+    viewer = {**await logged_in(client, "viewer"), "Accept": "text/html"}
+
+    for path, status, said in (
+        ("/journeys/ann", 403, "Single customers are shown to operators only"),
+        ("/journeys", 403, "ask whoever runs the console for the role operator"),
+        ("/nope", 404, "There is no such page"),
+        ("/incidents/long-gone", 404, "no longer kept"),
+        ("/touchpoints/never-met", 404, "no longer kept"),
+    ):
+        answer = await client.get(path, headers=viewer)
+        page = await read(answer)
+        assert (answer.status, said in page.text) == (status, True), path
+        assert ("href", "/") in page.attributes
+        assert "ann" not in page.text.replace("cannot", "")
+        assert answer.headers["Content-Security-Policy"]
 
 
 async def test_who_has_logged_out_is_out(served):
@@ -265,6 +180,29 @@ async def test_a_table_comes_as_a_file_with_its_filters(served):
     assert (await client.get("/missions/pay-bill?table=costs&format=exe")).status == 404
 
 
+async def test_a_thing_is_reached_by_its_links_whatever_its_name_is(served):
+    name = "/pay?now=1#here/..//%2F & \N{RIGHT-TO-LEFT OVERRIDE}"
+    client = await served(
+        records=[verdict(name, touchpoint=name, mission=name), outcome(mission=name)]
+    )
+    for path in ("/touchpoints", "/missions"):
+        (first,) = await links_below(client, path, f"{path}/")
+        page = await links_below(client, first, f"{path}/")
+
+        assert len(page) > 4, path  # other times, other filters, downloads
+        for link in page:
+            answer = await client.get(URL(link, encoded=True))
+            assert (answer.status, name in answer.url.path) == (200, True), link
+
+
+async def links_below(client, address, path):
+    """The links of a page to what is below a path."""
+    found = await read(await client.get(URL(address, encoded=True)))
+    return [
+        value for key, value in found.attributes if key == "href" and (value or "").startswith(path)
+    ]
+
+
 async def test_what_changes_is_sent_to_who_looks(served, tmp_path):
     client = await served()
     page = await read(await client.get("/"))
@@ -311,16 +249,3 @@ def test_a_password_is_kept_so_that_only_it_matches():
 def test_a_password_that_is_not_hashed_is_refused_by_the_settings(kept):
     with pytest.raises(ValueError, match="hash-password"):
         ConsoleUser(name="ann", role="viewer", password=kept)
-
-
-def test_what_is_typed_is_hashed_as_the_topics_have_it():
-    from listeners.settings import ListenerSettings
-
-    chosen = ListenerSettings()
-
-    hashed_once = typed_identifier("email:Ann@Example.com", chosen=chosen)
-    assert "example" not in hashed_once
-    assert typed_identifier("email: ann@example.com ", chosen=chosen) == hashed_once
-    assert typed_identifier("5f0e6a52-9d0c-5b55", chosen=chosen) == "5f0e6a52-9d0c-5b55"
-    with pytest.raises(ValueError, match="names somebody"):
-        typed_identifier("user_id:null", chosen=chosen)

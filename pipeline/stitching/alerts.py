@@ -55,6 +55,8 @@ def observe(state: Watched, counted: Iterable[Votes], rules: Rules) -> Change[Wa
         if now > state.now:
             state.now = now
         judges = watched.take(series, minute, votes)
+        if votes.sources:
+            silence.name_sources(state, minute, votes.sources)
         if name == OVERALL and votes.votes and silence.speaks(state, minute, rules):
             results += silence.heard(state, series, minute)
         if judges and _is_calm(series):

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from pipeline.books import Books, sum_of
+from pipeline.books import SOURCES_MAX, Books, sum_of
 from pipeline.stitching.rules import Rules
+from pipeline.stitching.votes import SOURCE
 
 ALL_MISSIONS: Final = "all"
 """The mission of what is said of a touchpoint, whatever customers come for."""
@@ -41,6 +42,8 @@ ENTRIES: Final = (
 class Labels:
     """Touchpoints and missions as labels: those of the catalogue, and no more than a cap.
 
+    Sources that went quiet stand beside touchpoints, no more of them than have an account.
+
     Args:
         rules: The catalogue's; without one, everything is `OTHER`.
     """
@@ -49,16 +52,23 @@ class Labels:
         self._touchpoints = frozenset(rules.inventory.entries if rules else ())
         self._missions = frozenset(rules.missions.all if rules else ())
         self._known: set[tuple[str, str]] = set()
+        self._sources: set[str] = set()
 
     def of(self, touchpoint: str, mission: str) -> tuple[str, str]:
         """The labels of one pair; `ALL_MISSIONS` and `NO_MISSION` are missions, too."""
-        known = touchpoint if touchpoint in self._touchpoints else OTHER
+        named = touchpoint in self._touchpoints or self._is_source(touchpoint)
+        known = touchpoint if named else OTHER
         pair = (known, self.mission(mission))
         if pair not in self._known:
             if len(self._known) >= PAIRS_MAX:
                 return (OTHER, OTHER)
             self._known.add(pair)
         return pair
+
+    def _is_source(self, name: str) -> bool:
+        if name.startswith(SOURCE) and len(self._sources) < SOURCES_MAX:
+            self._sources.add(name)
+        return name in self._sources
 
     def mission(self, mission: str) -> str:
         """The label of a mission."""

@@ -166,6 +166,7 @@ class Presence(Control, frozen=True):
         evidence: Minus the logarithm of the chance of so few.
         at: The minute that event time had come to; 0 where that is `heard`.
         votes, broken: How many it has seen, weighted by age, outside of alarms.
+        sources: By which sources it is heard of.
     """
 
     touchpoint: str
@@ -177,6 +178,7 @@ class Presence(Control, frozen=True):
     at: int = 0
     votes: float = 0.0
     broken: float = 0.0
+    sources: tuple[str, ...] = ()
 
 
 class Usual(Control, frozen=True):

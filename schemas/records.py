@@ -250,7 +250,8 @@ class Votes(Record, frozen=True):
     where any of their interactions there broke.
 
     Attributes:
-        touchpoint: By its id in the inventory.
+        touchpoint: By its id in the inventory; `source shop` for all that the source `shop` sends,
+            by which each session casts one vote.
         mission: The series' mission; None for the touchpoint over all missions and none.
         minute: When the minute begins.
         partition: The stitch partition whose totals these are; the sum over all is what counts.
@@ -262,6 +263,8 @@ class Votes(Record, frozen=True):
         at: The event time that the partition had come to when it sent this.
         variants: By release or variant, as `release=5.2.0`: votes and broken ones of the ten
             minutes, counted from the full hour, in which `minute` lies; at most eight.
+        sources: By which sources the touchpoint was heard of in these ten minutes; at most eight,
+            and named for the touchpoint over all missions alone.
     """
 
     touchpoint: str
@@ -275,6 +278,7 @@ class Votes(Record, frozen=True):
     touchpoints: tuple[str, ...] = ()
     at: datetime | None = None
     variants: dict[str, tuple[int, int]] = {}
+    sources: tuple[str, ...] = ()
 
 
 AlertKind = Literal["broken", "silent", "slow_leak"]
@@ -290,7 +294,8 @@ class Alert(Record, frozen=True):
         version: 1, 2, …; the highest is the truth.
         state: `firing`; `resolved`: it broke, and works again; `retracted`: votes that were
             corrected show that it never broke.
-        touchpoint: By its id in the inventory; `channel web` where all of a channel is silent.
+        touchpoint: By its id in the inventory; `source shop` where all that a source
+            sends has gone quiet.
         mission: For which mission it breaks; None: whatever customers come for.
         severity: `page` where a person has to act now, `ticket` where tomorrow will do.
         since: When the break began, as far as the votes tell.

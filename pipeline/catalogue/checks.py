@@ -89,6 +89,36 @@ def _needs(inventory: Document, channels: dict[str, str]) -> Iterator[Problem]:
             yield text.problem(message, closest(text.text, channels))
         elif text.text == own:
             yield text.problem(f'needs itself, "{own}"')
+    yield from _circles(inventory, channels)
+
+
+def _circles(inventory: Document, channels: dict[str, str]) -> Iterator[Problem]:
+    """What needs itself by way of others, told once, where the circle closes."""
+    needs: dict[str, list[str]] = {}
+    for text in inventory.texts("touchpoint", "*", "needs", "*"):
+        own = str(inventory.content["touchpoint"][text.place[1]].get("id"))
+        if text.text not in channels or text.text == own:
+            continue
+        way = _way(needs, text.text, own)
+        if way:
+            told = ", which needs ".join(f'"{name}"' for name in way)
+            message = f"needs {told}: each would be the cause of the other's failing"
+            yield text.problem(f"{message}; take out the need of one that works without it")
+        else:
+            needs.setdefault(own, []).append(text.text)
+
+
+def _way(needs: dict[str, list[str]], start: str, end: str) -> list[str]:
+    """From one touchpoint to another by what they need; empty where there is no way."""
+    ways, seen = [[start]], {start}
+    for way in ways:
+        if way[-1] == end:
+            return way
+        for needed in needs.get(way[-1], ()):
+            if needed not in seen:
+                seen.add(needed)
+                ways.append([*way, needed])
+    return []
 
 
 def _claimed_twice(missions: Sequence[Document]) -> Iterator[Problem]:

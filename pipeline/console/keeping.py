@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pipeline.console.store import SPAN_MINUTES, milliseconds, minute_of
 from pipeline.console.tallies import NO_MISSION, Tallies
+from pipeline.stitching.votes import SOURCE
 from schemas import codec
 from schemas.errors import ContractViolation
 from schemas.letters import DeadLetter
@@ -245,6 +246,8 @@ class Keeper:
         """Totals of a minute replace what was there; what they differ by goes into the spans."""
         newest: dict[tuple[int, int, int], Votes] = {}
         for one in records:
+            if one.touchpoint.startswith(SOURCE):
+                continue  # of what a source sends, all is shown at its touchpoints
             series = self._series_of(one.touchpoint, one.mission or NO_MISSION)
             newest[series, minute_of(one.minute), one.partition] = one
         spans: dict[tuple[int, int, int], list[int]] = {}

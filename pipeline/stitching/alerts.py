@@ -55,6 +55,8 @@ def observe(state: Watched, counted: Iterable[Votes], rules: Rules) -> Change[Wa
         if now > state.now:
             state.now = now
         judges = watched.take(series, minute, votes)
+        if votes.sources:
+            silence.name_sources(state, minute, votes.sources)
         if name == OVERALL and votes.votes and silence.speaks(state, minute, rules):
             results += silence.heard(state, series, minute)
         if judges and _is_calm(series):
@@ -174,14 +176,17 @@ def _tell_needing(state: Watched, rules: Rules) -> list[Message]:
 
 
 def _one_mission_breaks(state: Watched) -> bool:
-    """Whether all that broke of late did so for one mission: then its own alert says it all."""
+    """Whether all that broke of late did so for one mission: then its own alert says it all.
+
+    Where nothing did, the time to speak for all is over, too.
+    """
     broken = {
         name: sum(one.broken for one in series.minutes if one.at > state.now - figures.SEEN)
         for name, series in state.series.items()
     }
     overall = broken.pop(OVERALL, 0)
     missions = [count for count in broken.values() if count]
-    return len(missions) == 1 and missions[0] >= overall
+    return not overall or (len(missions) == 1 and missions[0] >= overall)
 
 
 def _say(

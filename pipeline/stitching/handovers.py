@@ -131,7 +131,7 @@ def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[Custom
     if all_leave:
         if rules.votes:
             cast = votes.standing(state.tail, state.picture)
-            handovers += votes.ballots(cast, {}, state.tail[-1].at)
+            handovers += votes.ballots(cast, votes.NO_VOTES, state.tail[-1].at)
         state.tail, state.picture = [], Picture()
         return Change(state, handovers)
     remaining = [one for one in state.tail if one.id not in gone]

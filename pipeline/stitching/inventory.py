@@ -6,6 +6,7 @@ the file, so that the specific stands before the general. A record that none rec
 """
 
 import re
+from collections.abc import Mapping
 from fnmatch import translate
 from typing import Final
 
@@ -67,7 +68,7 @@ class Inventory:
         self.expecting_success: Final = frozenset(e.id for e in entries if e.expects_success)
         self.needed_by: Final[dict[str, tuple[str, ...]]] = {}
         for entry in entries:
-            for needed in entry.needs:
+            for needed in _needed_by_way_of(entry, self.entries):
                 self.needed_by[needed] = (*self.needed_by.get(needed, ()), entry.id)
         self._signs: Final[dict[str, list[tuple[str, tuple[re.Pattern[str] | None, ...]]]]] = {}
         for entry in entries:
@@ -101,3 +102,12 @@ class Inventory:
             else:
                 return touchpoint
         return OTHER
+
+
+def _needed_by_way_of(entry: Entry, entries: Mapping[str, Entry]) -> list[str]:
+    """What a touchpoint needs, and what that needs in its turn."""
+    found = list(dict.fromkeys(entry.needs))
+    for needed in found:  # grows as it goes
+        beyond = entries[needed].needs if needed in entries else ()
+        found += [name for name in beyond if name not in found and name != entry.id]
+    return found

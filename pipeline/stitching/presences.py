@@ -1,10 +1,10 @@
-"""Presences: which touchpoints customers still come by, and which have gone quiet alone.
+"""Presences: which touchpoints and sources customers are still heard of by, and which went quiet.
 
-One state for all of them, of a few numbers each. A touchpoint is silent by itself only where
-customers still come by others of its channel; where they come by none of these, the channel is,
-once; and where nobody comes anywhere there is no alert: then it is the night, the pipeline, or
-the emitters' own affair, and the pipeline's health says which. Event time that stands still raises
-nothing either: a lag of ours is nobody's silence.
+One state for all of them, of a few numbers each. A touchpoint is silent by itself only where its
+sources still send; where one of them does not, the source is silent, in one alert. Where nobody
+comes by any source there is no alert: then it is the night, the pipeline, or the emitters' own
+affair, and the pipeline's health says which. Event time that stands still raises nothing either: a
+lag of ours is nobody's silence.
 """
 
 from math import log
@@ -18,7 +18,7 @@ from pipeline.stitching.change import Change, Message
 from pipeline.stitching.ids import derived
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.silence import CHANCE
-from pipeline.stitching.votes import time_of
+from pipeline.stitching.votes import SOURCE, source_key, time_of
 from pipeline.stitching.watched import Told
 from schemas.controls import Presence, Usual
 from schemas.records import Alert
@@ -27,6 +27,10 @@ from schemas.topics import VOTES
 THRESHOLD: Final = -log(CHANCE)
 """What the evidence of silence has to reach: minus the logarithm of its chance."""
 
+
+CLOSE: Final = 2
+"""A source that needs no more than so many times a touchpoint's window to show its silence is
+waited for (P)."""
 
 CHANGED: Final = 0.1
 """A touchpoint hears of its channel again when that has changed by so much of itself (P)."""
@@ -37,6 +41,7 @@ class Present(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         usual: What it was told of its channel last.
+        sources: By which sources it is heard of.
     """
 
     heard: int
@@ -47,6 +52,7 @@ class Present(msgspec.Struct, array_like=True, gc=False):
     votes: float
     broken: float
     usual: float = 0.0
+    sources: tuple[str, ...] = ()
 
 
 class Presences(msgspec.Struct, array_like=True, gc=False):
@@ -54,8 +60,8 @@ class Presences(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         now: The latest minute that any of them spoke of.
-        present: By touchpoint.
-        told: The last alert for each touchpoint, and for each channel as `channel web`.
+        present: By touchpoint and `source_key`.
+        told: The last alert for each of them.
     """
 
     now: int = 0
@@ -79,6 +85,7 @@ def hear(state: Presences, said: Presence, rules: Rules) -> Change[Presences]:
         said.votes,
         said.broken,
         0.0 if known is None else known.usual,
+        said.sources,
     )
     for name in [n for n, one in state.present.items() if one.heard < state.now - FORGOTTEN]:
         if name not in state.told or state.told[name].state != "firing":
@@ -103,62 +110,57 @@ def _usual(state: Presences, name: str, rules: Rules) -> list[Message]:
     return [Message(VOTES, name, Usual(share=round(share, 5)))]
 
 
-def channel_key(channel: str) -> str:
-    """How an alert about a whole channel is named."""
-    return f"channel {channel}"
-
-
 def _decide(state: Presences, rules: Rules) -> list[Message]:
-    """What follows for all that is silent, and for what was."""
+    """What follows for all that is silent, and for what was; sources first."""
     results: list[Message] = []
-    by_channel: dict[str, list[str]] = {}
-    for name in state.present:
-        entry = rules.inventory.entries.get(name)
-        if entry is not None:
-            by_channel.setdefault(entry.channel, []).append(name)
-    for channel, names in by_channel.items():
-        whole, heard = channel_key(channel), max(state.present[name].heard for name in names)
-        results += _ended(state, whole, heard, rules)
-        for name in names:
-            one = state.present[name]
-            results += _ended(state, name, one.heard, rules)
-            if one.silent < 0 or _fires(state, name) or _fires(state, whole):
-                continue
-            together = state.told.get(whole)  # what was silent with the others is so from then on
-            since = one.silent if together is None else max(one.silent, together.resolved)
-            alone = _alone(state, name, names, since)
-            if alone is None:
-                continue
-            last = one.silent if alone else heard
-            results.append(_fired(state, name if alone else whole, last, one, rules))
+    silent: list[str] = []
+    for name, one in state.present.items():
+        results += _ended(state, name, one.heard, rules)
+        if one.silent >= 0 and not _fires(state, name):
+            silent.append(name)
+    for name in sorted(silent, key=lambda name: (not _is_source(name), name)):
+        one = state.present[name]
+        if _is_source(name):
+            # With itself alone to go by, a stopped pipeline and the night look the same.
+            fires = _any_source_heard(state, one.silent + _patience(one))
+        else:
+            fires = _is_alone(state, one)
+        if fires:
+            results.append(_fired(state, name, one.silent, one, rules))
     return results
 
 
-def _alone(state: Presences, name: str, names: list[str], since: int) -> bool | None:
-    """Whether it is silent by itself, or with its whole channel; None where that is not clear.
+def _is_alone(state: Presences, one: Present) -> bool:
+    """Whether a touchpoint is silent by itself, not with a source of its, as far as is known.
 
-    Args:
-        state: All there is.
-        name: The touchpoint.
-        names: Those of its channel.
-        since: The minute from which on customers of others count.
-
-    Others that are watched about as closely would have been heard of by now if customers came.
+    A source about as busy as the touchpoint, or busier, that may yet turn out to be silent is
+    waited for: it is heard of soon, or says so. One that sends much less does not explain it.
     """
-    one = state.present[name]
-    since += max(1, one.window // 2)
-    peers = [state.present[other] for other in names if other != name]
-    if any(peer.heard >= since for peer in peers):
-        return True
-    close = [peer for peer in peers if 0 < peer.window <= 2 * one.window]
-    if any(peer.silent < 0 and state.now <= peer.heard + peer.window // 2 for peer in close):
-        return None
-    elsewhere = any(
-        other.heard >= since for key, other in state.present.items() if key not in names
-    )
-    if not elsewhere:
-        return None
-    return not close
+    sources = [(name, state.present.get(name)) for name in map(source_key, one.sources)]
+    # What was silent with its source has, once that is back, as long again to come back itself.
+    back = max((state.told[name].resolved for name, _ in sources if name in state.told), default=-1)
+    since = max(one.silent, back) + _patience(one)
+    for _, source in sources:
+        if source is None:
+            continue
+        may_be_silent = source.heard < since and 0 < source.window <= CLOSE * one.window
+        if source.silent >= 0 or may_be_silent:
+            return False
+    return _any_source_heard(state, since)
+
+
+def _any_source_heard(state: Presences, since: int) -> bool:
+    """Whether customers come by any source."""
+    return any(one.heard >= since and _is_source(name) for name, one in state.present.items())
+
+
+def _is_source(name: str) -> bool:
+    return name.startswith(SOURCE)
+
+
+def _patience(one: Present) -> int:
+    """So many minutes after the last were heard of, others count as still being heard of."""
+    return max(1, one.window // 2)
 
 
 def _fires(state: Presences, name: str) -> bool:
@@ -168,7 +170,7 @@ def _fires(state: Presences, name: str) -> bool:
 
 def _fired(state: Presences, name: str, last: int, one: Present, rules: Rules) -> Message:
     """It is silent since the minute after `last`."""
-    moment = name not in rules.inventory.entries or name in rules.inventory.moments_of_truth
+    moment = _is_source(name) or name in rules.inventory.moments_of_truth
     told = Told(
         id=derived(f"silent|{name}|{last}"),
         version=1,

@@ -16,7 +16,8 @@ from pipeline.stitching.baseline import Baseline
 from pipeline.stitching.change import Message
 from pipeline.stitching.minutes import window
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.votes import OVERALL
+from pipeline.stitching.tallies import SOURCES_MAX
+from pipeline.stitching.votes import OVERALL, SOURCE
 from pipeline.stitching.watched import HOUR, Series, Watched
 from schemas.controls import Presence
 from schemas.topics import VOTES
@@ -50,6 +51,9 @@ HEARD_EVERY: Final = 4
 
 HEARD_UNKNOWN: Final = HOUR
 """… and every so many minutes while it is not known how many."""
+
+SOURCE_FORGOTTEN: Final = 7 * 24 * HOUR
+"""Minutes after which a source that a touchpoint was no longer heard of by is none of its (P)."""
 
 
 class Horizon(NamedTuple):
@@ -88,6 +92,17 @@ def horizon(baseline: Baseline, until: int) -> Horizon | None:
         expected += rate * here / HOUR
     least = expected * slack
     return Horizon(minutes, expected, least, min(floor(SHARE * expected), _most(least)))
+
+
+def name_sources(state: Watched, minute: int, sources: tuple[str, ...]) -> None:
+    """In this minute it was heard of by these."""
+    known = state.sources
+    for source in sources:
+        if minute > known.get(source, 0):
+            known[source] = minute
+    if len(known) > SOURCES_MAX:
+        latest = sorted(known, key=lambda source: (-known[source], source))[:SOURCES_MAX]
+        state.sources = {source: known[source] for source in latest}
 
 
 def heard(state: Watched, series: Series, minute: int) -> list[Message]:
@@ -140,7 +155,7 @@ def speaks(state: Watched, minute: int, rules: Rules) -> bool:
     """
     told = state.presence
     if told is None:
-        return state.touchpoint in rules.inventory.entries
+        return state.touchpoint in rules.inventory.entries or state.touchpoint.startswith(SOURCE)
     if told.silent >= 0:
         return minute > told.heard
     every = max(1, told.window // HEARD_EVERY) if told.window else HEARD_UNKNOWN
@@ -149,8 +164,12 @@ def speaks(state: Watched, minute: int, rules: Rules) -> bool:
 
 def _say(state: Watched, presence: Presence) -> list[Message]:
     known = state.series[OVERALL].baseline.whole
+    ago = presence.heard - SOURCE_FORGOTTEN
     presence = msgspec.structs.replace(
-        presence, votes=round(known.votes, 1), broken=round(known.broken, 1)
+        presence,
+        votes=round(known.votes, 1),
+        broken=round(known.broken, 1),
+        sources=tuple(sorted(name for name, at in state.sources.items() if at > ago)),
     )
     state.presence = presence
     return [Message(VOTES, ALL, presence)]

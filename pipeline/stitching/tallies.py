@@ -31,6 +31,11 @@ VARIANTS_MAX: Final = 8
 are counted, but not whose."""
 
 
+SOURCES_MAX: Final = 8
+"""Sources that a touchpoint is known to be heard of by (P); of further ones silence explains
+nothing."""
+
+
 class Count(msgspec.Struct, array_like=True, gc=False):
     """The totals of one series and minute; `unsent` while they differ from what was sent."""
 
@@ -52,6 +57,7 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
         send_at: When, by the watermark, what is unsent goes out; None where nothing is unsent.
         counts: By series and minute.
         variants: By series and release or variant, votes and broken ones of all these minutes.
+        sources: By which sources it is heard of.
     """
 
     touchpoint: str
@@ -61,6 +67,7 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
     send_at: datetime | None = None
     counts: dict[str, dict[int, Count]] = {}
     variants: dict[str, dict[str, tuple[int, int]]] = {}
+    sources: tuple[str, ...] = ()
 
 
 def count(
@@ -80,6 +87,9 @@ def count(
     broken = prompt = False
     for ballot in cast:
         state.at = max(state.at, ballot.at)
+        for source in ballot.sources:
+            if source not in state.sources and len(state.sources) < SOURCES_MAX:
+                state.sources = (*state.sources, source)
         for shift in ballot.shifts:
             minutes = state.counts.get(shift.series)
             if minutes is None:
@@ -169,6 +179,7 @@ def _send(state: Tally) -> list[Message]:
                 touchpoints=one.samples,
                 at=state.at,
                 variants=variants,
+                sources=() if series else state.sources,
             )
             results.append(Message(VOTES, state.touchpoint, record))
     return results

@@ -135,7 +135,7 @@ def fold_again(
 ) -> Change[CustomerState]:
     """The same, where `known` was published before the set changed."""
     latest = [*state.tail[-1:], *interactions] if rules.votes else []
-    cast = votes.standing(state.tail, state.picture) if latest else {}
+    cast = votes.standing(state.tail, state.picture) if latest else votes.NO_VOTES
     state.tail = sorted(interactions, key=order_of)
     state.catalogue = rules.fingerprint
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))

@@ -1,15 +1,16 @@
 """Votes: verdicts counted by touchpoint, mission and minute, one vote of a customer a session.
 
 A customer's interactions at one touchpoint in one session cast one vote for their mission, and
-one for the touchpoint over all missions: broken where any of them broke, else sound. What a step
-changes about a customer's votes leaves it as a `Ballot`, the difference of before and after, and
-goes to the tally of its touchpoint and minutes, which the same partition keeps: `tallies`. What
-votes mean is `alerts`' work.
+one for the touchpoint over all missions: broken where any of them broke, else sound. Each session
+also casts one for every source that it is heard of by, always a sound one: whether a source has
+gone quiet is seen like a touchpoint's silence. What a step changes about a customer's votes leaves
+it as a `Ballot`, the difference of before and after, and goes to the tally of its touchpoint and
+minutes, which the same partition keeps: `tallies`. What votes mean is `alerts`' work.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,6 +26,9 @@ BALLOTS: Final = "ballots"
 OVERALL: Final = ""
 """The series of a touchpoint over all missions, beside those of each mission."""
 
+SOURCE: Final = "source "
+"""What the key begins with under which a source is watched; no touchpoint's id has a space."""
+
 BLOCK: Final = 10
 """Minutes that one tally counts (P): few enough that a change writes little, many enough that
 few timers run."""
@@ -33,6 +37,9 @@ NOT_BEFORE: Final = timedelta(minutes=60)
 """A customer who broke in a series so shortly before is no further customer (P)."""
 
 _NO_VARIANTS: Final[dict[str, tuple[int, int]]] = {}
+
+_UNJUDGED: Final[Judged] = (None, ())
+"""Of what was not there, or not judged."""
 
 Seen = tuple[Interaction, Judged]
 """An interaction with the verdict that counts, which is not always the one it has now."""
@@ -69,12 +76,14 @@ class Ballot(Record, frozen=True):
     Attributes:
         block: The first minute that the tally counts, since 1970.
         at: Event time of the customer's latest interaction.
+        sources: Those by which the customer's interactions there are heard of.
     """
 
     touchpoint: str
     block: int
     at: datetime
     shifts: tuple[Shift, ...]
+    sources: tuple[str, ...] = ()
 
 
 def minute_of(at: datetime) -> int:
@@ -87,28 +96,51 @@ def time_of(minute: int) -> datetime:
     return datetime.fromtimestamp(minute * 60, UTC)
 
 
-def standing(tail: Iterable[Interaction], picture: Picture) -> dict[str, list[Vote]]:
-    """All votes of a customer as they stand, by touchpoint."""
+def source_key(source: str) -> str:
+    """How a source is called among the touchpoints that are watched."""
+    return SOURCE + source
+
+
+class AllVotes(NamedTuple):
+    """All votes of a customer as they stand, by touchpoint and `source_key`.
+
+    Attributes:
+        votes: The votes.
+        sources: By which sources each touchpoint is heard of.
+    """
+
+    votes: dict[str, list[Vote]]
+    sources: dict[str, tuple[str, ...]]
+
+
+NO_VOTES: Final = AllVotes({}, {})
+
+
+def standing(tail: Iterable[Interaction], picture: Picture) -> AllVotes:
+    """All votes of a customer as they stand."""
     by_touchpoint: dict[str, list[Seen]] = {}
+    by_source: dict[str, list[Seen]] = {}
     for one in tail:
-        seen = by_touchpoint.setdefault(one.touchpoint, [])
-        seen.append((one, (one.verdict, one.reasons)))
-    return {name: votes_of(seen, picture) for name, seen in by_touchpoint.items()}
+        seen = (one, (one.verdict, one.reasons))
+        by_touchpoint.setdefault(one.touchpoint, []).append(seen)
+        by_source.setdefault(one.source, []).append(seen)
+    cast = {name: votes_of(seen, picture) for name, seen in by_touchpoint.items()}
+    cast |= {source_key(name): _sessions_of(seen) for name, seen in by_source.items()}
+    return AllVotes(cast, {name: _sources_of(seen) for name, seen in by_touchpoint.items()})
 
 
-def ballots(
-    before: dict[str, list[Vote]], after: dict[str, list[Vote]], at: datetime
-) -> list[Message]:
+def ballots(before: AllVotes, after: AllVotes, at: datetime) -> list[Message]:
     """The difference between all votes of a customer before and after, as messages.
 
     Args:
-        before: As `standing` gives them; a touchpoint may be missing.
+        before: As `standing` gives them; touchpoints may be missing.
         after: Likewise.
         at: Event time of the customer's latest interaction.
     """
     made: list[Message] = []
-    for touchpoint in before.keys() | after.keys():
-        made += _ballots_at(touchpoint, before.get(touchpoint, []), after.get(touchpoint, []), at)
+    for name in before.votes.keys() | after.votes.keys():
+        stood, stands = before.votes.get(name, []), after.votes.get(name, [])
+        made += _ballots_at(name, stood, stands, at, after.sources.get(name, ()))
     return made
 
 
@@ -135,37 +167,80 @@ def touched_ballots(
                 before.append((one, was))
         votes = votes_of(after, picture)
         stood = votes_of(before, picture) if before else []
-        made += _ballots_at(touchpoint, stood, votes, tail[-1].at)
+        made += _ballots_at(touchpoint, stood, votes, tail[-1].at, _sources_of(after))
+    return made + _source_ballots(tail, touched)
+
+
+def _source_ballots(tail: Sequence[Interaction], touched: Touched) -> list[Message]:
+    """What a short step changes about the votes for sources: hardly ever anything."""
+    former = touched.former
+    changed: set[str] = set()
+    for one in touched.interactions:
+        was = former.get(one.id, (one.verdict, one.reasons))
+        if (was is None or was[0] is None) != (one.verdict is None):
+            changed.add(one.source)
+    made: list[Message] = []
+    for source in sorted(changed):
+        before: list[Seen] = []
+        after: list[Seen] = []
+        for one in tail:
+            if one.source == source:
+                now: Judged = (one.verdict, one.reasons)
+                after.append((one, now))
+                before.append((one, former.get(one.id, now) or _UNJUDGED))
+        stood, stands = _sessions_of(before), _sessions_of(after)
+        made += _ballots_at(source_key(source), stood, stands, tail[-1].at)
     return made
+
+
+def _sessions_of(seen: Sequence[Seen]) -> list[Vote]:
+    """The votes for one source: one a session, in the minute of its first judged interaction."""
+    first: dict[int, Interaction] = {}
+    for one, (verdict, _) in seen:
+        if verdict is not None:
+            first.setdefault(one.session, one)
+    return [(OVERALL, minute_of(one.at), False, False, (), "", ()) for one in first.values()]
+
+
+def _sources_of(seen: Sequence[Seen]) -> tuple[str, ...]:
+    """By which sources a touchpoint is heard of."""
+    return tuple(sorted({one.source for one, (verdict, _) in seen if verdict is not None}))
 
 
 def _sound_ballot(tail: Sequence[Interaction], picture: Picture) -> list[Message] | None:
     """What a latest interaction casts that is all that changed and did not break.
 
-    None where it takes a closer look: the session was here before, for another mission.
+    None where it takes a closer look: the session was here before, for another mission, or by
+    another source.
     """
     one = tail[-1]
     if one.verdict is None:
         return []
-    started, session, touchpoint = (
+    started, session, touchpoint, source = (
         picture.sessions[one.session].started,
         one.session,
         one.touchpoint,
+        one.source,
     )
+    heard = False
     for other in reversed(tail):
         if other.at < started:
             break
-        if other.touchpoint == touchpoint and other.session == session and other is not one:
-            if other.verdict is None:
-                continue
-            return [] if other.journey == one.journey else None
+        if other.session == session and other.verdict is not None and other is not one:
+            heard = heard or other.source == source
+            if other.touchpoint == touchpoint:
+                return [] if heard and other.journey == one.journey else None
     minute = minute_of(one.at)
     under = dict.fromkeys(one.variants, (1, 0)) if one.variants else _NO_VARIANTS
     shifts = [Shift(OVERALL, minute, 1, variants=under)]
     if one.journey >= 0:
         mission = picture.journeys[one.journey].mission
         shifts.append(Shift(mission, minute, 1, variants=under))
-    return [_ballot(touchpoint, minute // BLOCK * BLOCK, one.at, shifts)]
+    block = minute // BLOCK * BLOCK
+    cast = [_ballot(touchpoint, block, one.at, shifts, (source,))]
+    if not heard:
+        cast.append(_ballot(source_key(source), block, one.at, [Shift(OVERALL, minute, 1)]))
+    return cast
 
 
 def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
@@ -229,7 +304,11 @@ def _broken(
 
 
 def _ballots_at(
-    touchpoint: str, before: list[Vote], after: list[Vote], at: datetime
+    touchpoint: str,
+    before: list[Vote],
+    after: list[Vote],
+    at: datetime,
+    sources: tuple[str, ...] = (),
 ) -> list[Message]:
     shifts: dict[tuple[str, int], Shift] = {}
     added, removed = list(after), []
@@ -259,9 +338,17 @@ def _ballots_at(
     by_block: dict[int, list[Shift]] = {}
     for shift in shifts.values():
         by_block.setdefault(shift.minute // BLOCK * BLOCK, []).append(shift)
-    return [_ballot(touchpoint, block, at, ones) for block, ones in by_block.items()]
+    return [_ballot(touchpoint, block, at, ones, sources) for block, ones in by_block.items()]
 
 
-def _ballot(touchpoint: str, block: int, at: datetime, shifts: list[Shift]) -> Message:
-    ballot = Ballot(touchpoint=touchpoint, block=block, at=at, shifts=tuple(shifts))
+def _ballot(
+    touchpoint: str,
+    block: int,
+    at: datetime,
+    shifts: list[Shift],
+    sources: tuple[str, ...] = (),
+) -> Message:
+    ballot = Ballot(
+        touchpoint=touchpoint, block=block, at=at, shifts=tuple(shifts), sources=sources
+    )
     return Message(BALLOTS, f"votes {touchpoint} {block}", ballot)

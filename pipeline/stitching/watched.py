@@ -119,6 +119,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
         presence: What was told of whether customers still come.
         look: The minute in which it may be silent, if no more come; 0 while there is none.
         channel: The share that is usual at the other touchpoints of its channel; 0 while unknown.
+        sources: By which sources it is heard of, and in which minute it was by each.
     """
 
     touchpoint: str
@@ -129,6 +130,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
     presence: Presence | None = None
     look: int = 0
     channel: float = 0.0
+    sources: dict[str, int] = {}
 
 
 def begun(minute: int, rules: Rules) -> Series:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from pipeline.stitching.rules import Rules
+from pipeline.stitching.votes import SOURCE
 from schemas.records import Alert
 
 REASONS_NAMED: Final = 2
@@ -42,6 +43,8 @@ def sentence_of(alert: Alert, rules: Rules) -> str:
 
 
 def _silent(alert: Alert, named: str) -> str:
+    if alert.touchpoint.startswith(SOURCE):
+        return _source_silent(alert)
     if alert.state == "retracted":
         return f"{named} was not silent after all: customers had come."
     if alert.state == "resolved":
@@ -51,6 +54,20 @@ def _silent(alert: Alert, named: str) -> str:
         f"{named} has gone quiet: next to nobody comes by it since {alert.since:%H:%M} UTC, where "
         f"{alert.votes} would have been usual, and customers still come elsewhere. Nothing need "
         "have failed there but what reports it."
+    )
+
+
+def _source_silent(alert: Alert) -> str:
+    named = f'The source "{alert.touchpoint.removeprefix(SOURCE)}"'
+    if alert.state == "retracted":
+        return f"{named} was not silent after all: it had sent."
+    if alert.state == "resolved":
+        ended = "" if alert.resolved_at is None else f" since {alert.resolved_at:%H:%M} UTC"
+        return f"{named} sends again{ended}; it had not from {alert.since:%H:%M} on."
+    return (
+        f"{named} has gone quiet: next to no customers are heard of by it since "
+        f"{alert.since:%H:%M} UTC, where {alert.votes} sessions would have been usual, and other "
+        "sources still send. Look at what sends: its release, its key, its way to the listener."
     )
 
 

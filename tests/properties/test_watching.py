@@ -39,6 +39,17 @@ def totals(votes: list[Votes]) -> Counter[tuple[str, str | None, datetime, str]]
     return +found
 
 
+def heard_of_by(told: Results, story: Story) -> Counter[tuple[str, str | None, datetime, str]]:
+    """Votes for sources: of each session that was judged one, when that was heard of first."""
+    sources = {one.id: one.source for one in story.touchpoints}
+    first: dict[tuple[str, str], datetime] = {}
+    for one in told.verdicts.values():
+        if one.verdict is not None:
+            key = (one.session_id, f"source {sources[one.id]}")
+            first[key] = min(one.occurred_at, first.get(key, one.occurred_at))
+    return Counter((source, None, minute(when), "votes") for (_, source), when in first.items())
+
+
 def cast_by(told: Results) -> Counter[tuple[str, str | None, datetime, str]]:
     """The same, counted plainly from the verdicts that stand in the end."""
     found: Counter[tuple[str, str | None, datetime, str]] = Counter()
@@ -87,7 +98,8 @@ def test_totals_are_those_of_the_verdicts_that_stand_in_the_end(story: Story) ->
     running = engine(FOREVER)
     told = process(story.repeated, FOREVER, running=running)
 
-    expected, found = cast_by(told), totals(told.records("votes"))
+    expected = cast_by(told) + heard_of_by(told, story)
+    found = totals(told.records("votes"))
     # What only the end of all time breaks comes later than anything is kept.
     late = {touchpoint for touchpoint, _, _, rule in expected if rule == "step_not_reached"}
     for counts in (expected, found):
@@ -129,8 +141,9 @@ def heard(minute: int, partition: int, sound: int, broken: int) -> Votes:
     )
 
 
+SENDS = {"view-bill": ("shop",), "pay-online": ("app", "shop"), "pay-in-app": ("app",)}
 SAID = st.tuples(
-    st.sampled_from(("view-bill", "pay-online", "pay-in-app", "main-menu")),
+    st.sampled_from(("view-bill", "pay-online", "pay-in-app", "source shop", "source app")),
     st.integers(0, 30),  # minutes since it was heard last
     st.booleans(),  # whether it is silent now
 )
@@ -145,7 +158,8 @@ def presences_after(
         now += 7
         last = heard[touchpoint] = max(heard.get(touchpoint, 0), now - ago)
         said = Presence(touchpoint=touchpoint, heard=last, window=10, at=now if silent else 0,
-                        silent=last if silent else -1, expected=40.0, evidence=15.0)  # fmt: skip
+                        silent=last if silent else -1, expected=40.0, evidence=15.0,
+                        sources=SENDS.get(touchpoint, ()))  # fmt: skip
         for _ in range(times):
             change = presences.hear(state, said, RULES)
             told += [one.record for one in change.results if isinstance(one.record, Alert)]
@@ -176,13 +190,25 @@ def test_words_of_presence_repeated_and_restarts_among_them_change_nothing(
 
 @attempt
 @given(st.lists(SAID, max_size=30))
-def test_who_was_heard_of_last_is_never_silent(drawn: list[tuple[str, int, bool]]) -> None:
-    state, _ = presences_after(drawn, 1, None)
+def test_who_was_heard_of_last_is_never_silent_nor_a_touchpoint_when_its_source_is(
+    drawn: list[tuple[str, int, bool]],
+) -> None:
+    state, told = presences_after(drawn, 1, None)
 
-    for name, told in state.told.items():
-        if told.state == "firing" and name in state.present:
-            assert state.present[name].heard < told.since
-            assert any(one.heard > told.since for one in state.present.values())
+    for name, one in state.told.items():
+        if one.state == "firing" and name in state.present:
+            assert state.present[name].heard < one.since
+            sources = [other for other in state.present if other.startswith("source ")]
+            assert any(state.present[source].heard > one.since for source in sources)
+    silent: set[str] = set()
+    for alert in told:
+        if alert.version == 1:
+            assert not silent & {f"source {source}" for source in SENDS.get(alert.touchpoint, ())}
+        silent = (
+            (silent | {alert.touchpoint})
+            if alert.state == "firing"
+            else silent - {alert.touchpoint}
+        )
 
 
 def after(votes: list[Votes], at_once: int = 1) -> Watched:

@@ -5,7 +5,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from pipeline.books import Account, Books, Stands
+from pipeline.books import SOURCES_MAX, Account, Books, Stands
 from pipeline.gauges import OTHER, PAIRS_MAX, Labels
 from pipeline.stitching.change import Message
 from pipeline.telemetry import PipelineTelemetry
@@ -114,6 +114,35 @@ def test_an_alert_that_became_more_severe_or_ended_is_nought_where_it_was() -> N
     assert first == (1, 0)
     assert second == (0, 1)
     assert (shown("ticket"), shown("page")) == (0, 0)
+
+
+def test_a_source_that_went_quiet_is_named() -> None:
+    registry = CollectorRegistry()
+    telemetry = PipelineTelemetry(registry, RULES)
+
+    telemetry.partition_stands(
+        "watch", 0, Books({}, {"a": Stands("source shop", None, "page", True)}), None
+    )
+
+    labels = {"touchpoint": "source shop", "mission": "all", "severity": "page"}
+    assert registry.get_sample_value("touchpoints_alerts_firing", labels) == 1
+
+
+def test_of_sources_that_went_quiet_no_more_are_named_than_have_an_account() -> None:
+    registry = CollectorRegistry()
+    telemetry, books = PipelineTelemetry(registry, RULES), Books()
+
+    for number in range(3 * SOURCES_MAX):
+        books.alerts[str(number)] = Stands(f"source {number}", None, "page", True)
+    telemetry.partition_stands("watch", 0, books, None)
+
+    named = {
+        sample.labels["touchpoint"]
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "touchpoints_alerts_firing"
+    }
+    assert named == {"other", *(f"source {number}" for number in range(SOURCES_MAX))}
 
 
 def test_a_partition_that_went_to_another_worker_is_no_longer_counted_here() -> None:

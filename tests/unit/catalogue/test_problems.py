@@ -73,6 +73,25 @@ def test_a_mistake_in_the_inventory_is_found_at_its_line(catalogue, right, wrong
     assert f"inventory.toml:{problem}" in catalogue.problems()
 
 
+def test_what_needs_itself_by_way_of_others_is_found_where_the_circle_closes(catalogue):
+    catalogue.spoil("inventory.toml", 'owner = "app team"', 'needs = ["pay-in-app"]')
+    catalogue.spoil("inventory.toml", "moment_of_truth = true", 'needs = ["complain"]')
+    catalogue.spoil("inventory.toml", 'channel = "ivr"', 'channel = "ivr"\nneeds = ["view-bill"]')
+
+    assert catalogue.problems() == [
+        'inventory.toml:23: needs "view-bill", which needs "pay-in-app", which needs "complain": '
+        "each would be the cause of the other's failing; take out the need of one that works "
+        "without it"
+    ]
+
+
+def test_two_that_need_the_same_make_no_circle(catalogue):
+    catalogue.spoil("inventory.toml", 'owner = "app team"', 'needs = ["pay-in-app", "complain"]')
+    catalogue.spoil("inventory.toml", "moment_of_truth = true", 'needs = ["complain"]')
+
+    assert catalogue.problems() == []
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "problem"),
     [

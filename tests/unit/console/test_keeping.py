@@ -49,6 +49,12 @@ def test_a_verdict_that_is_worsened_later_moves_from_one_sum_to_another(tmp_path
     ]
 
 
+def test_votes_for_a_source_are_shown_at_no_touchpoint(tmp_path):
+    kept = Kept(tmp_path).keep(votes(3, 0, touchpoint="source shop"))
+
+    assert kept.rows("minutes") == []
+
+
 def test_an_outcome_that_is_taken_back_counts_no_more(tmp_path):
     kept = Kept(tmp_path).keep(outcome(ending="abandoned"), outcome(ending="open", revision=2))
 

@@ -128,3 +128,13 @@ def test_the_words_of_a_fault_are_kept_until_it_ends_and_then_forgotten():
     assert alerts.due_at(told.state, LEARNT) is None
     ended = msgspec.structs.replace(fault, alert=None)
     assert alerts.hear(told.state, ended, LEARNT).state is None
+
+
+def test_a_break_for_one_mission_is_not_told_again_for_all_once_its_votes_are_an_hour_old():
+    watching = Watching()
+    for minute in range(0, 400, 6):
+        bad = 1 if 120 <= minute < 180 else 0
+        watching.hear(votes(minute, 1, bad, "pay-bill"), votes(minute, 1, bad))
+
+    assert {one.mission for one in watching.alerts} == {"pay-bill"}
+    assert watching.alerts[-1].state == "resolved"

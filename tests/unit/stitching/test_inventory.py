@@ -31,3 +31,18 @@ def test_the_first_entry_all_of_whose_patterns_match_names_a_touchpoint(
 ) -> None:
     assert SHOP.touchpoint_of(channel, name, location, intent) == touchpoint
     assert SHOP.touchpoint_of(channel, name, location, intent) == touchpoint  # remembered
+
+
+def test_what_a_touchpoint_needs_needs_others_in_its_turn():
+    pay = Entry(id="pay", name="paying", channel="web", needs=("log-in", "provider"))
+    log_in = Entry(id="log-in", name="logging in", channel="web", needs=("directory",))
+    provider = Entry(id="provider", name="the provider", channel="web", needs=("directory",))
+    directory = Entry(id="directory", name="the directory", channel="web")
+
+    needed_by = Inventory((pay, log_in, provider, directory)).needed_by
+
+    assert needed_by == {
+        "log-in": ("pay",),
+        "provider": ("pay",),
+        "directory": ("pay", "log-in", "provider"),
+    }

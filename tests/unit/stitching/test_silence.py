@@ -1,5 +1,6 @@
-"""Silence: a touchpoint that goes quiet alone, with its channel, or with everybody."""
+"""Silence: a touchpoint that goes quiet alone, with its source, or with everybody."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 import msgspec
@@ -57,6 +58,10 @@ def test_what_takes_longer_than_a_day_to_show_is_not_looked_for():
     assert silence.horizon(known(1), 28 * DAY) is None
 
 
+SENDS = {"view-bill": "shop", "pay-online": "shop", "pay-in-app": "app", "main-menu": "phone"}
+"""The source of each touchpoint."""
+
+
 class Town:
     """Touchpoints of the tests' inventory, each with votes every minute; days pass by the clock."""
 
@@ -65,21 +70,31 @@ class Town:
         self.minute = 20_000 * DAY
         self.alive = set(touchpoints)
         self.alerts: list[Alert] = []
+        self.others: dict[str, int] = {}
 
     def pass_(self, minutes: int, step: int = 1) -> "Town":
         """So many minutes, with votes in every `step`-th."""
         for _ in range(0, minutes, step):
             self.minute += step
             at = time_of(self.minute)
+            sending = {SENDS[touchpoint] for touchpoint in self.alive}
             for touchpoint in sorted(self.alive):
-                votes = Votes(touchpoint=touchpoint, mission=None, minute=at, partition=0,
-                              votes=10 * step, broken=0, customers=0, at=at)  # fmt: skip
-                self._step(touchpoint, votes)
+                self._votes(touchpoint, 10 * step, (SENDS[touchpoint],))
+            for source in sorted(sending):
+                self._votes(f"source {source}", 10 * step)
+            for source, votes in self.others.items():
+                self._votes("view-bill", (10 + votes) * step, ("shop", source), partition=1)
+                self._votes(f"source {source}", votes * step)
             self._pass_time(at)
         return self
 
-    def _step(self, key: str, record: Votes) -> None:
-        self.engine._send([Message("votes", key, record)])
+    def _votes(
+        self, touchpoint: str, votes: int, sources: tuple[str, ...] = (), partition: int = 0
+    ) -> None:
+        at = time_of(self.minute)
+        record = Votes(touchpoint=touchpoint, mission=None, minute=at, partition=partition,
+                       votes=votes, broken=0, customers=0, at=at, sources=sources)  # fmt: skip
+        self.engine._send([Message("votes", touchpoint, record)])
         self._gather()
 
     def _pass_time(self, at: object) -> None:
@@ -98,11 +113,17 @@ class Town:
         return [(one.touchpoint, one.state) for one in self.alerts]
 
 
-@pytest.fixture
-def town() -> Town:
-    """Four weekdays known of two touchpoints of the web, one of the app and one of the ivr."""
+@pytest.fixture(scope="module")
+def week() -> Town:
+    """A week known of two touchpoints of the shop, one of the app and one of the phone."""
     town = Town("view-bill", "pay-online", "pay-in-app", "main-menu")
     return town.pass_(7 * DAY, step=5)
+
+
+@pytest.fixture
+def town(week) -> Town:
+    """Behind that week."""
+    return deepcopy(week)
 
 
 def test_nobody_is_silent_while_all_speak(town):
@@ -126,15 +147,78 @@ def test_one_that_goes_quiet_alone_is_silent_and_is_heard_of_again(town):
     assert town.told()[1:] == [("view-bill", "resolved")]
 
 
-def test_a_channel_that_goes_quiet_is_one_alert(town):
+def test_a_source_that_goes_quiet_is_one_alert_whatever_it_was_heard_of_at(town):
     town.alive -= {"view-bill", "pay-online"}
     town.pass_(60)
 
-    assert town.told() == [("channel web", "firing")]
+    assert town.told() == [("source shop", "firing")]
     assert town.alerts[0].severity == "page"
+    assert town.alerts[0].sentence.startswith('The source "shop" has gone quiet: next to no ')
     town.alive |= {"view-bill", "pay-online"}
     town.pass_(2)
-    assert town.told()[1:] == [("channel web", "resolved")]
+    assert town.told()[1:] == [("source shop", "resolved")]
+    assert "sends again" in town.alerts[1].sentence
+
+
+def test_of_a_source_that_is_back_what_stays_quiet_is_silent_by_itself(town):
+    town.alive -= {"view-bill", "pay-online"}
+    town.pass_(60)
+    town.alive.add("pay-online")
+    town.pass_(30)
+
+    assert town.told()[1:] == [("source shop", "resolved"), ("view-bill", "firing")]
+
+
+def test_what_comes_back_a_little_after_its_source_was_not_silent_by_itself(town):
+    town.alive -= {"view-bill", "pay-online"}
+    town.pass_(60)
+    town.alive.add("pay-online")
+    town.pass_(2)
+    town.alive.add("view-bill")
+    town.pass_(10)
+
+    assert town.told()[1:] == [("source shop", "resolved")]
+
+
+def test_one_of_several_sources_at_the_same_touchpoints_goes_quiet_and_no_touchpoint_does():
+    town = Town("view-bill", "pay-online", "pay-in-app")
+    town.others = {"kiosk": 10}
+    town.pass_(7 * DAY, step=5)
+    assert town.alerts == []
+    town.others = {}
+    town.pass_(60)
+
+    assert town.told() == [("source kiosk", "firing")]
+
+
+def test_a_touchpoint_that_hears_of_its_main_source_no_more_says_nothing_beside_it():
+    """A tenth of its customers come by another source: too few to speak for it, by the numbers."""
+    town = Town("pay-online", "pay-in-app")
+    town.pass_(7 * DAY, step=5)
+    for step in range(60):
+        town.minute += 1
+        town._votes("pay-in-app", 10, ("app", "kiosk"))
+        town._votes("source app", 10)
+        if step % 10 == 0:
+            town._votes("source kiosk", 1)
+            town._votes("pay-online", 1, ("kiosk",))
+        town._pass_time(time_of(town.minute))
+
+    assert town.told() == [("source shop", "firing")]
+
+
+def test_a_source_that_sends_little_does_not_keep_a_touchpoints_silence_back():
+    town = Town("view-bill", "pay-online", "pay-in-app")
+    for step in range(7 * DAY // 5):
+        town.pass_(5, step=5)
+        if step % 120 == 0:  # every ten hours
+            town._votes("view-bill", 51, ("shop", "kiosk"))
+            town._votes("source kiosk", 1)
+    assert town.alerts == []
+    town.alive.remove("view-bill")
+    town.pass_(30)
+
+    assert town.told() == [("view-bill", "firing")]
 
 
 def test_where_nobody_comes_anywhere_nobody_is_silent(town):
@@ -154,8 +238,9 @@ def test_while_event_time_stands_still_nobody_is_silent(town):
 
 
 def hear(state: Presences, name: str, heard: int, silent: int = -1, at: int = 0) -> Presences:
+    sources = (SENDS[name],) if name in SENDS else ()
     said = Presence(touchpoint=name, heard=heard, window=10, silent=silent, expected=50.0,
-                    evidence=20.0, at=at)  # fmt: skip
+                    evidence=20.0, at=at, sources=sources)  # fmt: skip
     change = presences.hear(state, said, RULES)
     LAST.extend(message.record for message in change.results)
     return WATCH.decode(WATCH.encode(change.state))
@@ -166,7 +251,7 @@ LAST: list[object] = []
 
 def test_customers_of_whom_we_hear_late_take_the_alert_back():
     LAST.clear()
-    state = hear(hear(Presences(), "view-bill", 1000), "pay-online", 1020)
+    state = hear(hear(Presences(), "view-bill", 1000), "source shop", 1020)
     state = hear(state, "view-bill", 1000, silent=1000, at=1020)
     hear(state, "view-bill", 1012)
 
@@ -176,7 +261,7 @@ def test_customers_of_whom_we_hear_late_take_the_alert_back():
 
 def test_the_same_word_twice_says_nothing_new():
     LAST.clear()
-    state = hear(hear(Presences(), "view-bill", 1000), "pay-online", 1020)
+    state = hear(hear(Presences(), "view-bill", 1000), "source shop", 1020)
     for _ in range(2):
         state = hear(state, "view-bill", 1000, silent=1000, at=1020)
 

@@ -136,7 +136,10 @@ def test_two_devices_that_turn_out_to_be_one_person_broke_for_one_customer():
 def test_a_vote_without_a_mission_counts_over_all_only():
     told = process([touchpoint("10:00", name="elsewhere")])
 
-    assert [one.mission for one in told.records("votes")] == [None]
+    assert [(one.touchpoint, one.mission) for one in told.records("votes")] == [
+        ("other", None),
+        ("source shop", None),
+    ]
 
 
 NOON = minute_of(at("12:00"))
@@ -218,3 +221,49 @@ def test_what_was_never_counted_cannot_be_taken_back():
     back = Shift("", NOON, -2, -2, -2, {"crash": -2})
 
     assert sent(count(state, [ballot("12:00:09", back)], None, RULES)) == [(0, 0)]
+
+
+def for_sources(touchpoints: Iterable[Touchpoint]) -> dict[tuple[str, str], int]:
+    """Votes for sources as they stand, by source and minute."""
+    sent = process(touchpoints).records("votes")
+    sources = {one.touchpoint for one in sent if one.touchpoint.startswith("source ")}
+    return {
+        (source, f"{one.minute:%H:%M}"): one.votes
+        for source in sources
+        for one in last_of(sent, source)
+        if one.votes
+    }
+
+
+def test_a_session_casts_one_vote_for_each_source_it_is_heard_of_by():
+    told = for_sources(
+        [
+            paying("10:00", source="android"),
+            paying("10:01", "http_5xx", source="android"),
+            paying("10:02", source="backend"),
+            paying("10:03", source="android"),
+            paying("12:00", source="android"),
+        ]
+    )
+
+    assert told == {
+        ("source android", "10:00"): 1,
+        ("source backend", "10:02"): 1,
+        ("source android", "12:00"): 1,
+    }
+
+
+def test_what_is_not_judged_speaks_for_no_source():
+    assert for_sources([paying("10:00", source="test-robot")]) == {}
+
+
+def test_totals_over_all_name_the_sources_the_touchpoint_was_heard_of_by():
+    sent = process(
+        [
+            paying("10:00", source="android"),
+            paying("10:01", source="backend", device_id="another"),
+        ]
+    ).records("votes")
+
+    last = {one.mission: one.sources for one in last_of(sent, "pay-in-app")}
+    assert last == {"pay-bill": (), None: ("android", "backend")}

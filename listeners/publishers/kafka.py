@@ -164,15 +164,7 @@ class KafkaPublisher:
             KafkaRefused: They do not; names what to mend.
             Unavailable: No broker answers; that may pass.
         """
-        link = self._link or self._new_link()
-        try:
-            # All topics: asking for one by name makes it, where brokers are so configured.
-            topics = (await self._ask(link, START_PATIENCE)).topics
-        except Unavailable as error:
-            if link.foreign:
-                message = f"{self._servers}: {error.reason}"
-                raise KafkaRefused(message) from error
-            raise
+        topics = await self._topics()
         missing = [name for name in (TOUCHPOINTS, DEAD_LETTERS) if name not in topics]
         if missing:
             message = (
@@ -181,6 +173,22 @@ class KafkaPublisher:
                 f"(the rights Write and Describe)"
             )
             raise KafkaRefused(message)
+
+    async def first_answer(self) -> None:
+        """Return once the brokers have answered at all, after `check` heard nothing.
+
+        Who was slow then, or away, may still turn out to be nobody who will have us.
+
+        Raises:
+            KafkaRefused: They answer, and do not know us.
+        """
+        while True:
+            try:
+                await self._topics()
+            except Unavailable:
+                await asyncio.sleep(RETRY_KAFKA.total_seconds())
+            else:
+                return
 
     async def stop(self) -> None:
         """Take no more, wait a while for what is on its way, then let go. May be called twice."""
@@ -215,6 +223,17 @@ class KafkaPublisher:
         # Nothing owed: an idle connection was closed. librdkafka opens another when it needs one.
         if link.owed or fatal:
             self._give_up(link, reason)
+
+    async def _topics(self) -> Any:
+        """All topics: asking for one by name makes it, where brokers are so configured."""
+        link = self._link or self._new_link()
+        try:
+            return (await self._ask(link, START_PATIENCE)).topics
+        except Unavailable as error:
+            if link.foreign:
+                message = f"{self._servers}: {error.reason}"
+                raise KafkaRefused(message) from error
+            raise
 
     async def _ask(self, link: Link, patience: timedelta, topic: str | None = None) -> Any:
         """What the brokers say of a topic, or of all."""

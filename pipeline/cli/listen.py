@@ -66,6 +66,7 @@ async def serve(arguments: argparse.Namespace) -> int:
             listens. Brokers that are away are not: the spool takes over.
         Misuse: No brokers are named, a port is in use, or the folder is a file.
         SpoolFailed: The disk can no longer be believed; by then nothing listens any more.
+        KafkaRefused: So too where brokers that said nothing at the start refuse us later.
     """
     if arguments.data.exists() and not arguments.data.is_dir():
         message = f"--data: expected a folder; found a file at {arguments.data}"
@@ -75,6 +76,15 @@ async def serve(arguments: argparse.Namespace) -> int:
     brokers = named(pipeline_settings.load(arguments.settings, arguments.bootstrap_servers).kafka)
     doors = bootstrap.listening(arguments.data, brokers, chosen)
     stopped = stop_signals()
+    unanswered: asyncio.Task[None] | None = None
+
+    def failure() -> Exception | None:
+        if unanswered is not None and unanswered.done() and not unanswered.cancelled():
+            refused = unanswered.exception()
+            if isinstance(refused, Exception):
+                return refused
+        return doors.publisher.failure
+
     async with AsyncExitStack() as stack:
         stack.push_async_callback(doors.publisher.stop)
         try:
@@ -85,6 +95,8 @@ async def serve(arguments: argparse.Namespace) -> int:
                 f"goes into the spool, and to Kafka once one does.",
                 file=sys.stderr,
             )
+            unanswered = asyncio.create_task(doors.kafka.first_answer())
+            stack.callback(unanswered.cancel)
         await doors.publisher.start()
         url = await serve_on(
             stack,
@@ -118,7 +130,7 @@ async def serve(arguments: argparse.Namespace) -> int:
             f"{arguments.data.resolve()}, Ctrl-C stops",
             flush=True,
         )
-        await until_stopped(stopped, lambda: doors.publisher.failure)
-    if doors.publisher.failure is not None:
-        raise doors.publisher.failure
+        await until_stopped(stopped, failure)
+    if (failed := failure()) is not None:
+        raise failed
     return 0

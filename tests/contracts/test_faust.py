@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import faust
 import pytest
+from aiokafka import TopicPartition
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -152,6 +153,27 @@ async def test_a_partition_begins_where_its_state_says(consumer):
 
     assert sought == [(FIRST, 40)]
     assert consumer._committed_offset[FIRST] == 40
+
+
+async def test_a_partition_is_exhausted_where_the_next_fetch_begins_at_its_end(consumer):
+    client = consumer._thread._create_worker_consumer(consumer.transport)
+    client._closed = True  # it never connected
+    consumer._thread._consumer = client
+    told = []
+    told.append(consumer.exhausted(FIRST, 0))
+    client.assign([TopicPartition(*FIRST)])
+    told.append(consumer.exhausted(FIRST, 0))
+    state = client._subscription.subscription.assignment.state_value(TopicPartition(*FIRST))
+    state.seek(3)
+    told.append(consumer.exhausted(FIRST, 3))
+    state.highwater = 5
+    told.append(consumer.exhausted(FIRST, 3))
+    await batches(consumer, {FIRST: records(FIRST, 3)})
+    state.consumed_to(5)  # the last is a transaction's marker
+    told += [consumer.exhausted(FIRST, 3), consumer.exhausted(FIRST, 4)]
+
+    assert told == [False, False, False, False, False, True]
+    assert not consumer.exhausted(SECOND, 0)
 
 
 async def test_only_what_was_committed_is_read(consumer):

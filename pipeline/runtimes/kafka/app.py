@@ -87,7 +87,7 @@ def create(
         consumer: Any = app.consumer
         ownership.tell_lag(consumer.highwater)
         try:
-            await ownership.tick(clock())
+            await ownership.tick(clock(), consumer.exhausted)
         except Exception as error:
             fail(error)
             raise

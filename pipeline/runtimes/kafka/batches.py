@@ -49,6 +49,7 @@ class BatchConsumer(driver.Consumer):
     Attributes:
         broken: Set once a batch has failed: from then on nothing is acknowledged.
         expected: Offset of the first record to come, of partitions whose state knows it.
+        handed: Offset behind the last record that was handed over since the last rebalance.
         sought_again: Those of them that were sought a second time.
     """
 
@@ -57,6 +58,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.expected: dict[TP, int] = {}
+        self.handed: dict[TP, int] = {}
         self.sought_again: set[TP] = set()
 
     async def restore(self, assigned: set[TP]) -> dict[TP, int]:
@@ -88,6 +90,7 @@ class BatchConsumer(driver.Consumer):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             message: Any = self._to_message(tp, fetched[-1])
             message.key, message.value = None, fetched
+            self.handed[tp] = fetched[-1].offset + 1
             yield tp, message
 
     async def _overshot(self, tp: TP, offset: int) -> bool:
@@ -107,6 +110,23 @@ class BatchConsumer(driver.Consumer):
         await self.seek(tp, expected)
         return True
 
+    def exhausted(self, tp: TP, taken: int) -> bool:
+        """Whether nothing waits of a partition, as of its broker's newest answer.
+
+        The next fetch has to begin where the partition ends: `taken` alone does not tell, since
+        behind the last record may stand markers of transactions, which are no records.
+
+        Args:
+            tp: An input.
+            taken: The offset behind the last record of it that was taken in.
+        """
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        state = None if assignment is None else assignment.state_value(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return False  # not asked yet
+        return bool(state.position >= state.highwater and taken >= self.handed.get(tp, 0))
+
     def ack(self, message: Message) -> bool:
         """Acknowledge, unless the message is from before a rebalance or a batch has failed.
 
@@ -120,7 +140,7 @@ class BatchConsumer(driver.Consumer):
         await super().perform_seek()
         offsets = await self.restore(set(self.assignment()))
         self.expected = dict(offsets)
-        self.sought_again = set()
+        self.sought_again, self.handed = set(), {}
         for tp, offset in offsets.items():
             await self.seek(tp, offset)
             self._committed_offset[tp] = offset

@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.books import Books
-from pipeline.runtimes.engine import DUE_MAX
 from pipeline.runtimes.errors import ProcessingHalted
 from pipeline.runtimes.failures import FAILURES_MAX, dead_letter, failures_after
 from pipeline.runtimes.kafka.batch import Batch, Fetched, Known, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Output, Progress, Restored
+from pipeline.runtimes.kafka.expiring import Expiring
 from pipeline.runtimes.kafka.sending import VERSION_HEADER, Sending
 from pipeline.runtimes.kafka.slices import SPAN, Slices
 from pipeline.runtimes.kafka.states import PartitionStates
@@ -38,9 +38,6 @@ second in all."""
 
 TOLD_WHILE_IDLE: Final = timedelta(seconds=10)
 """The same where only the wall clock moves it (P)."""
-
-TRY_AGAIN: Final = timedelta(hours=1)
-"""Event time after which a state that could not be expired is tried again (P)."""
 
 
 class _RecordFailed(Exception):
@@ -88,7 +85,7 @@ class StagePartition:
         self._known = Known(Watermark())
         self._committed = msgspec.msgpack.encode(self._known)
         self._sending = Sending(stage.inward, number)
-        self._unexpired: list[Exception] = []
+        self._expiring = Expiring(self._states, self._sending, self._expire_one)
         self._poison: dict[tuple[str, int], Exception] = {}
         self._singly_until: dict[str, int] = {}
 
@@ -107,9 +104,15 @@ class StagePartition:
         """States that are kept."""
         return len(self._states)
 
+    @property
+    def overdue(self) -> bool:
+        """Whether more may be due by event time than batches had room for; see `go_on`."""
+        return self._expiring.overdue
+
     def restore(self, restored: Restored) -> None:
         """Begin with what the changelog says."""
         self._states.restore(restored.states)
+        self._expiring.overdue = True  # who wrote it may have died over something
         if restored.progress is not None:
             self.offsets = dict(restored.progress.offsets)
             if restored.progress.snapshot:
@@ -173,7 +176,7 @@ class StagePartition:
         if not self._follows:
             disorder = self._rules.out_of_order
             moved += [self._known.observe(one, disorder) for one in batch.arrived]
-        if any(moved):
+        if any(moved) or self.overdue:
             self._expire()
         self._tell(TOLD)
         return self._batch({**self.offsets, topic: records[-1].offset + 1}, [], len(records))
@@ -199,6 +202,8 @@ class StagePartition:
             return self._batch_of(topic, records, now)
         if until < len(records):  # what came before it is taken again, and committed without it
             return self._batch_of(topic, records[:until], now)
+        if self.overdue:
+            self._expire()
         self._tell(TOLD)
         offsets = {**self.offsets, topic: records[-1].offset + 1}
         return self._batch(offsets, failed, len(records))
@@ -226,6 +231,15 @@ class StagePartition:
         batch = self._batch(self.offsets, [], 0)
         return batch if batch.states or batch.outputs else None
 
+    def go_on(self) -> Batch | None:
+        """What is due still, and earlier batches had no room for; None where nothing is."""
+        if not self.overdue:
+            return None
+        self._expire()
+        self._tell(TOLD)
+        batch = self._batch(self.offsets, [], 0)
+        return batch if batch.states or batch.outputs else None
+
     def commit(self, batch: Batch) -> None:
         """The batch is durable: memory follows."""
         self._states.commit(batch.states)
@@ -234,14 +248,14 @@ class StagePartition:
         if batch.failed:
             self._poison.clear()
         self._sending.clear()
-        self._unexpired = []
+        self._expiring.begin()
 
     def rollback(self) -> None:
         """Back to the last commit."""
         self._states.rollback()
         self._known = msgspec.msgpack.decode(self._committed, type=Known)
         self._sending.clear()
-        self._unexpired = []
+        self._expiring.begin()
 
     def _batch(
         self, offsets: dict[str, int], failed: list[tuple[int, Exception]], processed: int
@@ -256,7 +270,7 @@ class StagePartition:
             progress=progress,
             results=self._sending.results,
             failed=failed,
-            unexpired=self._unexpired,
+            unexpired=self._expiring.errors,
             processed=processed,
         )
 
@@ -309,9 +323,12 @@ class StagePartition:
         return Message(topic, key, touchpoint, (key, shown))
 
     def _tell(self, after: timedelta) -> None:
-        """Tell the stage behind how far this one is, where it has come on by so much."""
+        """Tell the stage behind how far this one is, where it has come on by so much.
+
+        Not before all is sent that follows from it.
+        """
         known, telling = self._known, self._telling
-        at = known.watermark.at
+        at = None if self._expiring.owes else known.watermark.at
         if telling is None or at is None or (known.told is not None and at < known.told + after):
             return
         known.told = at
@@ -352,39 +369,24 @@ class StagePartition:
                         self._step(key, [message], {})
 
     def _expire(self) -> None:
-        watermark = self.watermark
-        assert watermark is not None
-        due = self._states.due(watermark, DUE_MAX)
-        while due:
-            before = len(self._sending.outputs)
-            for key in due:
-                state = self._states.get(key)
-                if state is None:
-                    self._states.delete(key)
-                    continue
-                mark = self._sending.mark()
-                try:
-                    self._expire_one(key, state, watermark)
-                except Exception as error:
-                    # One broken state must not keep all others from closing: it is tried again.
-                    self._sending.undo(mark)
-                    self._unexpired.append(error)
-                    self._states.put(key, state, watermark + TRY_AGAIN)
-            # What is due at this very moment may have to wait a little longer, and be due again.
-            more = len(due) == DUE_MAX and len(self._sending.outputs) > before
-            due = self._states.due(watermark, DUE_MAX) if more else []
+        if self.watermark is not None:
+            self._expiring.run(self.watermark)
 
-    def _expire_one(self, key: str, state: Any, watermark: datetime) -> None:
+    def _expire_one(self, key: str, state: Any, watermark: datetime) -> datetime | None:
         change = self._stage.expire(state, watermark, self._rules)
-        self._keep(key, change.state)
+        due_at = self._keep(key, change.state)
         self._sending.send(change.results)
         self._settle()
+        return due_at
 
-    def _keep(self, key: str, state: Any) -> None:
+    def _keep(self, key: str, state: Any) -> datetime | None:
+        """Keep it or forget it; tells when it is due."""
         if state is None:
             self._states.delete(key)
-        else:
-            self._states.put(key, state, self._stage.due_at(state, self._rules))
+            return None
+        due_at = self._stage.due_at(state, self._rules)
+        self._states.put(key, state, due_at)
+        return due_at
 
     def _bury(self, topic: str, value: bytes, error: Exception, now: datetime) -> None:
         books = self._known.books

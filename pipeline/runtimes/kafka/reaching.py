@@ -21,6 +21,10 @@ from schemas.brokers import Brokers
 REACH_MAX: Final = timedelta(seconds=5)
 """How long the brokers may take to answer; an election of a new leader takes less."""
 
+ANSWER_MAX: Final = timedelta(seconds=30)
+"""The same of brokers that have taken the connection up: a busy one may be long over TLS. After
+this time librdkafka gives a connection up."""
+
 _LOOK: Final = 0.25
 """Seconds of one try, between two looks at what has gone wrong so far."""
 
@@ -33,6 +37,12 @@ _SAY_NOTHING: Final = (KafkaError._ALL_BROKERS_DOWN,)
 _OTHER_PROTOCOL: Final = re.compile(r"PLAINTEXT broker listener|connection closed by peer")
 """What librdkafka says when a broker hangs up at the first word, as it does at one it does not
 understand: the second only in its log, since between two brokers it would be nothing special."""
+
+_NO_KAFKA: Final = "Invalid response size"
+"""What librdkafka says where the first bytes of an answer are no length, but TLS's or HTTP's."""
+
+_TAKEN_UP: Final = re.compile(r"changed state CONNECT -> \w")
+"""What librdkafka says, where asked, once a connection stands and has to be agreed on."""
 
 _HANG_UPS_MIN: Final = 3
 """Times that a broker has to hang up before it is taken for a wrong protocol, not for chance."""
@@ -47,7 +57,8 @@ def reach(brokers: Brokers, within: timedelta = REACH_MAX) -> None:
 
     Args:
         brokers: Where they are and how to log in to them.
-        within: How long that may take; what waiting cannot mend is told at once.
+        within: How long that may take, or `ANSWER_MAX` where something takes the connection up and
+            says nothing; what waiting cannot mend is told at once.
 
     Raises:
         BrokersUnreachable: Nothing answers.
@@ -56,12 +67,12 @@ def reach(brokers: Brokers, within: timedelta = REACH_MAX) -> None:
     _check_files(brokers)
     troubles: list[KafkaError] = []
     log = _Log()
-    told = {"error_cb": troubles.append, "reconnect.backoff.max.ms": 500}
+    told = {"error_cb": troubles.append, "reconnect.backoff.max.ms": 500, "debug": "broker"}
     try:
         client = AdminClient(brokers.librdkafka() | told, logger=log)
     except KafkaException as error:
         raise _refused(brokers, error.args[0].str()) from error
-    deadline = time.monotonic() + within.total_seconds()
+    started = time.monotonic()
     while True:
         with suppress(KafkaException):
             if client.list_topics(timeout=_LOOK).brokers:
@@ -70,12 +81,16 @@ def reach(brokers: Brokers, within: timedelta = REACH_MAX) -> None:
         for trouble in troubles:
             if trouble.code() in _FOR_GOOD:
                 raise _refused(brokers, _reason(trouble.str()))
+            if _NO_KAFKA in trouble.str():
+                raise _refused(brokers, "an answer of another protocol, such as TLS or HTTP")
         if sum(bool(_OTHER_PROTOCOL.search(line)) for line in log.lines) >= _HANG_UPS_MIN:
             raise _refused(brokers, "they hang up at the first word, as at another protocol")
-        if time.monotonic() >= deadline:
+        patience = max(within, ANSWER_MAX) if log.taken_up and not troubles else within
+        if time.monotonic() - started >= patience.total_seconds():
             reasons = [_reason(one.str()) for one in troubles if one.code() not in _SAY_NOTHING]
             found = next(iter(reasons), "silence")
-            raise BrokersUnreachable(servers=brokers.bootstrap_servers, within=within, found=found)
+            servers = brokers.bootstrap_servers
+            raise BrokersUnreachable(servers=servers, within=patience, found=found)
 
 
 class _Log(logging.Logger):
@@ -84,9 +99,14 @@ class _Log(logging.Logger):
     def __init__(self) -> None:
         super().__init__("reaching")
         self.lines: list[str] = []
+        self.taken_up = False
 
     def handle(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        said = record.getMessage()
+        if record.levelno > logging.DEBUG:
+            self.lines.append(said)
+        elif _TAKEN_UP.search(said):
+            self.taken_up = True
 
 
 def _check_files(brokers: Brokers) -> None:

@@ -156,24 +156,33 @@ class Ownership:
                     lags[topic, one.number] = max(0, end - taken)
         self._telemetry.lag_is(lags)
 
-    async def tick(self, now: datetime) -> None:
-        """Let the wall clock carry event time where nothing has come for a while.
+    async def tick(self, now: datetime, exhausted: Callable[[TP, int], bool]) -> None:
+        """Go on with what is overdue, and let the wall clock carry event time where nothing comes.
 
-        A partition that nothing was fetched of for as long has taken in all that stands on its
-        inputs.
+        Args:
+            now: The wall clock's time.
+            exhausted: Of an input and the offset that is to be taken in next, whether nothing waits
+                there: what does would come late behind event time that runs ahead.
         """
         for one in self.owned:
-            quiet = one.active_at is not None and now - one.active_at >= self._rules.idle
-            if quiet and not one.lock.locked():
-                await self.tell_time(one, now)
+            if one.lock.locked():
+                continue
+            if one.partition.overdue:
+                await self._turn(one, one.partition.go_on)
+            elif one.active_at is not None and now - one.active_at >= self._rules.idle:
+                topic = one.stage.reads[0]  # links alone do not tell how far event time is
+                if exhausted(TP(topic, one.number), one.partition.offsets.get(topic, 0)):
+                    await self.tell_time(one, now)
 
     async def tell_time(self, one: Owned, now: datetime) -> None:
         """Tell one partition, whose inputs are taken in, the time."""
+        await self._turn(one, lambda: one.partition.tick(now, caught_up=True))
+
+    async def _turn(self, one: Owned, made: Callable[[], Batch | None]) -> None:
+        """One batch that no record asked for."""
         async with one.lock:
-            if self._owned.get((one.stage.name, one.number)) is not one:
-                return
-            tick = one.partition.tick
-            await self._in_thread(self._work, one, lambda: tick(now, caught_up=True))
+            if self._owned.get((one.stage.name, one.number)) is one:
+                await self._in_thread(self._work, one, made)
 
     async def close(self) -> None:
         """Let go of all partitions. What was not committed is nobody's."""

@@ -163,7 +163,7 @@ def step(
             if blamed is not None:
                 session.blamed = (*session.blamed, blamed[0].id)
                 _add(blamed, picture, rules, touched)
-        if journeys.conclude(journey, one, missions.all[journey.mission]):
+        if journeys.conclude(journey, one, rules):
             _end(journey, session, picture, tail, rules, touched)
     if session.ended:
         session.closed = True

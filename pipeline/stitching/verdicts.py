@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from pipeline.stitching.fields import SLOTS, UNNAMED
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import OpenSession
 from pipeline.stitching.signals import (
@@ -17,7 +18,9 @@ from pipeline.stitching.signals import (
     HARD_ON_STEP,
     HARD_WHERE_EXPECTED,
     RELATIONSHIP,
+    SLOT_FILLED,
     SOFT,
+    VALIDATION_ERROR,
 )
 from schemas.controls import Interaction
 from schemas.records import Judgement, Reason
@@ -55,6 +58,7 @@ _BEST: Final = frozenset({FAST, EASY})
 _NEUTRAL: Final = frozenset({STEP_FAILED, *MEASURED})
 _BROKEN: Final = "broken"
 _COUNTING: Final = frozenset({"chatbot", "ivr"})
+_ASKED: Final = "asked "
 
 Reasons = tuple[Reason, ...]
 
@@ -265,10 +269,21 @@ def _count(
         times = _bump(session, f"dead_click {place}")
         if times >= limits.dead_clicks_min:
             soft.append(Reason(rule="dead_clicks", value=times))
-    if "validation_error" in signals:
-        times = _bump(session, f"validation_error {place}")
+    if VALIDATION_ERROR in signals:
+        times = _count_refusals(one, session, place)
         if times >= limits.validation_errors_min:
             soft.append(Reason(rule="validation_errors", value=times))
+
+
+def _count_refusals(one: Interaction, session: OpenSession, place: str) -> int:
+    """How often the field that was refused most often here has been refused by now.
+
+    An emitter may count itself, and tell how often by then: the higher count holds.
+    """
+    return max(
+        _bump(session, f"{VALIDATION_ERROR} {place} {field}", told)
+        for field, told in one.fields or ((UNNAMED, 1),)
+    )
 
 
 def _count_chat(
@@ -281,12 +296,23 @@ def _count_chat(
         hard.append(Reason(rule="handoff_after_fallbacks", value=failed))
     elif "bot_end" in one.signals and failed >= limits.fallbacks_before_end_max:
         hard.append(Reason(rule="bot_end_after_fallbacks", value=failed))
+    learnt = SLOT_FILLED in one.signals and _learns(one, session)
     if one.intent is not None and "fallback" not in one.signals:
         if failed and session.counts is not None:
             session.counts["fallback"] = 0  # in a row: a turn that was understood starts anew
-        times = _bump(session, f"asked {one.intent} {one.name} {one.location}")
+        times = 0 if learnt else _bump(session, f"{_ASKED}{one.intent} {one.name} {one.location}")
         if times >= limits.repeated_intent_min:
             hard.append(Reason(rule="repeated_intent", value=times))
+    if learnt and session.counts is not None:
+        # The bot got further: what was asked before is no longer asked again.
+        kept = {what: n for what, n in session.counts.items() if not what.startswith(_ASKED)}
+        session.counts = kept
+
+
+def _learns(one: Interaction, session: OpenSession) -> bool:
+    """Whether the bot learns what it had not been told before; unless it names it, it does."""
+    told = [number for name, number in one.fields if name == SLOTS]
+    return not told or _bump(session, f"{SLOTS} {told[0]}") == 1
 
 
 def _time_node(
@@ -318,10 +344,11 @@ def _compare(one: Interaction, pace: Pace, rules: Rules, others: list[Reason]) -
         others.append(Reason(rule=MEASURED[1], value=pace.effort))
 
 
-def _bump(session: OpenSession, what: str) -> int:
+def _bump(session: OpenSession, what: str, told: int = 1) -> int:
+    """Count once more; `told` is how often it had been by then, for all the emitter knows."""
     if session.counts is None:
         session.counts = {}
-    times = session.counts[what] = session.counts.get(what, 0) + 1
+    times = session.counts[what] = max(session.counts.get(what, 0) + 1, told)
     return times
 
 

@@ -1,5 +1,6 @@
 """What one touchpoint's own signs say of it, given those before it in its session."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -170,15 +171,34 @@ def _repeated(
         times = 1 + sum(_visits_menu(o) and o.name == one.name for o in here)
         if times >= limits.menu_repeat_min:
             hard.append(("menu_repeat", times))
+    if "validation_error" in one.signals:
+        often = max(_refused(field, [*here, one]) for field in _fields(one))
+        if often >= limits.validation_errors_min:
+            soft.append(("validation_errors", often))
     for sign, rule, least, seen in (
         ("transfer", "transfers", limits.transfers_min, earlier),
         ("dead_click", "dead_clicks", limits.dead_clicks_min, here),
-        ("validation_error", "validation_errors", limits.validation_errors_min, here),
     ):
         if sign in one.signals:
             times = 1 + sum(sign in o.signals for o in seen)
             if times >= least:
                 soft.append((rule, times))
+
+
+def _fields(one: Touchpoint) -> dict[str, int]:
+    """The fields that it says were refused, and how often by then; in tests plain texts."""
+    told = json.loads(bytes(one.properties))
+    named = told.get("fields", [told["field"]] if "field" in told else [""])
+    return named if isinstance(named, dict) else dict.fromkeys(named, 1)
+
+
+def _refused(field: str, attempts: list[Touchpoint]) -> int:
+    """How often a field was refused by the last of them, or more where one of them counts more."""
+    times = 0
+    for attempt in attempts:
+        if "validation_error" in attempt.signals and field in _fields(attempt):
+            times = max(times + 1, _fields(attempt)[field])
+    return times
 
 
 def _in_conversation(
@@ -192,14 +212,25 @@ def _in_conversation(
         hard.append(("handoff_after_fallbacks", run))
     elif "bot_end" in one.signals and run >= limits.fallbacks_before_end_max:
         hard.append(("bot_end_after_fallbacks", run))
-    if _understood(one):
+    turns = [o for o in earlier if o.channel == "chatbot"]
+    learnt = [at for at, o in enumerate(turns) if _learns(o, turns[:at])]
+    since = turns[learnt[-1] + 1 :] if learnt else turns
+    if _understood(one) and not _learns(one, turns):
         asked = (one.intent, one.name, one.location)
-        times = 1 + sum(
-            o.channel == "chatbot" and _understood(o) and (o.intent, o.name, o.location) == asked
-            for o in earlier
-        )
+        times = 1 + sum(_understood(o) and (o.intent, o.name, o.location) == asked for o in since)
         if times >= limits.repeated_intent_min:
             hard.append(("repeated_intent", times))
+
+
+def _learns(turn: Touchpoint, before: list[Touchpoint]) -> bool:
+    """Whether the bot is told something; where that is named, something that was not before."""
+    filled = json.loads(bytes(turn.properties)).get("filled")
+    known = [json.loads(bytes(o.properties)).get("filled") for o in before if _fills(o)]
+    return _fills(turn) and (filled is None or filled not in known)
+
+
+def _fills(turn: Touchpoint) -> bool:
+    return "slot_filled" in turn.signals
 
 
 def _understood(turn: Touchpoint) -> bool:

@@ -307,6 +307,9 @@ def _answer_for(
         for one in reversed(tail):
             if getattr(one, of) == serial and one.channel != "survey" and one.verdict is not None:
                 reasons = (*one.reasons, *answer.reasons)
+                mission = picture.journeys[one.journey].mission if one.journey >= 0 else None
+                if mission is not None and one.touchpoint not in rules.missions.expects[mission]:
+                    reasons = verdicts.aside(reasons, one.touchpoint, rules.verdicts_of(mission))
                 answer.verdict, answer.reasons = None, ()
                 marred = one.verdict == "broken"
                 _settle(one, reasons, picture, rules, touched)

@@ -44,6 +44,10 @@ STEP_FAILED: Final = "step_failed"
 """Something had broken in the session before the answer, which therefore lifts nothing; the value
 is how many times."""
 
+NO_STEP: Final = "no_step_of_the_mission"
+"""The answer is excellent, but about what is no step of the mission: kindness that got nobody any
+further is as expected. The value is the touchpoint."""
+
 TOO_LONG: Final = "too_long_in_ivr"
 FAST: Final = "time_in_best_quarter"
 EASY: Final = "effort_in_best_quarter"
@@ -55,7 +59,7 @@ _SOFT: Final = SOFT | {"transfers", "dead_clicks", "validation_errors", TOO_LONG
 _STUCK: Final = frozenset({CAME_BACK, STEP_NOT_REACHED})
 _ANSWERS: Final = frozenset({"answered_ces", "answered_nps", "answered_csat"})
 _BEST: Final = frozenset({FAST, EASY})
-_NEUTRAL: Final = frozenset({STEP_FAILED, *MEASURED})
+_NEUTRAL: Final = frozenset({STEP_FAILED, NO_STEP, *MEASURED})
 _BROKEN: Final = "broken"
 _COUNTING: Final = frozenset({"chatbot", "ivr"})
 _ASKED: Final = "asked "
@@ -133,6 +137,8 @@ def judge(
             answer = ()
         elif failed:
             answer = (*answer, Reason(rule=STEP_FAILED, value=failed))
+        if one.journey >= 0 and not on_path and one.channel != "survey":
+            answer = aside(answer, one.touchpoint, limits)
     if hard:
         _bump(session, _BROKEN)
     return settle((*hard, *answer, *soft, *others), on_path=on_path, limits=limits)
@@ -156,11 +162,19 @@ def settle(reasons: Reasons, *, on_path: bool, limits: VerdictRules) -> tuple[Ju
         reasons = tuple(
             reason
             for reason in reasons
-            if reason.rule != STEP_FAILED
+            if reason.rule not in (STEP_FAILED, NO_STEP)
             and reason.rule not in _BEST
             and not (reason.rule in _ANSWERS and _band_of(reason, limits) != _BROKEN)
         )
     return verdict, reasons
+
+
+def aside(reasons: Reasons, touchpoint: str, limits: VerdictRules) -> Reasons:
+    """The reasons where the touchpoint is no step of its mission: praise is no excellence there."""
+    praised = any(one.rule in _ANSWERS and _band_of(one, limits) == "excellent" for one in reasons)
+    if not praised or any(one.rule == NO_STEP for one in reasons):
+        return reasons
+    return (*reasons, Reason(rule=NO_STEP, value=touchpoint))
 
 
 def without_blame(reasons: Reasons) -> Reasons:
@@ -177,13 +191,14 @@ def without_blame(reasons: Reasons) -> Reasons:
 def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> Judgement:
     """The verdict that the rules that fired make together.
 
-    In this order: a hard sign; the customer's answer, unless a step had failed before it; two
+    In this order: a hard sign; the customer's answer, unless a step had failed before it, and
+    excellent only of a step, where there is a mission; two
     different soft signs, or one and the step not reached; the best quarter in time and effort.
     That the customer came back and that nothing more was reached tell one thing, so they count
     once: who puts something off, looks again and leaves it had no trouble (P).
     """
     soft = best = stuck = 0
-    failed = False
+    failed = aside = False
     answer: str | None = None
     for reason in reasons:
         rule = reason.rule
@@ -207,10 +222,12 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
             best += 1
         elif rule == STEP_FAILED:
             failed = True
+        elif rule == NO_STEP:
+            aside = True
         elif rule not in _NEUTRAL:
             return "broken"
     if answer is not None and not failed:
-        return "excellent" if answer == "excellent" else "functional"
+        return "excellent" if answer == "excellent" and not aside else "functional"
     if soft + stuck > 1:
         return "broken"
     return "excellent" if best > 1 and not soft and not stuck else "functional"

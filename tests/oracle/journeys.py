@@ -11,6 +11,7 @@ from tests.oracle.verdicts import (
     SOFT_RULES,
     Said,
     Signs,
+    aside,
     band,
     judged,
     weighed,
@@ -181,9 +182,11 @@ class Story(Measures):
         for members in (before, [] if path is None else path.members[:-1]):
             asked = [m for m in members if m.channel != "survey" and self.said[m.id].verdict]
             if asked:
-                self._reweigh(
-                    asked[-1], [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
-                )
+                reasons = [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
+                of, name = self._path_of(asked[-1]), self.names[asked[-1].id]
+                if of is not None and name not in _expected(of.mission):
+                    reasons = aside(reasons, name, self._limits(of))
+                self._reweigh(asked[-1], reasons)
                 self.said[one.id] = Said(None, [])
                 return
 

@@ -19,6 +19,10 @@ SOFT_RULES = SOFT | {
     "transfers", "dead_clicks", "validation_errors", "too_long_in_ivr", "came_back",
     "step_not_reached",
 }  # fmt: skip
+TOLD = {
+    "step_failed", "no_step_of_the_mission", "leaked_to_call", "time_in_best_quarter",
+    "effort_in_best_quarter",
+}  # fmt: skip
 BLAMES = {"leaked_to_call", "came_back", "called_again"}
 
 Signs = list[tuple[str, object]]
@@ -84,6 +88,8 @@ def judged(
         else:
             others.append(given)
             others += [("step_failed", failed)] if failed else []
+            if in_journey and not on_path and one.channel != "survey":
+                others = aside(others, name, limits)
     reasons = [*hard, *soft, *others]
     verdict = weighed(reasons, on_path=on_path, limits=limits)
     return Said(verdict, worth_telling(reasons, on_path=on_path, limits=limits), bool(hard))
@@ -96,17 +102,25 @@ def weighed(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> str:
     late = [float(str(v)) for rule, v in reasons if rule == "leaked_to_call"]
     slight = [seconds for seconds in late if seconds > limits.leak_strong.total_seconds()]
     answers = [band(one, limits) for one in reasons if one[0].startswith("answered_")]
-    told = {"step_failed", "leaked_to_call", "time_in_best_quarter", "effort_in_best_quarter"}
-    weak = {*soft, *told, *(rule for rule in rules if rule.startswith("answered_"))}
+    weak = {*soft, *TOLD, *(rule for rule in rules if rule.startswith("answered_"))}
     if len(slight) < len(late) or "broken" in answers or not {*rules} <= weak:
         return "broken"
     if answers and "step_failed" not in rules:
-        return answers[-1]
+        return "functional" if "no_step_of_the_mission" in rules else answers[-1]
     stuck = {"came_back", "step_not_reached"} & {*soft}  # both say: no step further
     if len([rule for rule in soft if rule not in stuck]) + len(slight) + bool(stuck) >= 2:
         return "broken"
     best = {"time_in_best_quarter", "effort_in_best_quarter"} <= {*rules}
     return "excellent" if best and not soft and not slight else "functional"
+
+
+def aside(reasons: Signs, name: str, limits: VerdictRules) -> Signs:
+    """Praise of what is no step of its mission; said once."""
+    known = [rule for rule, _ in reasons]
+    praise = [one for one in reasons if one[0].startswith("answered_")]
+    if "no_step_of_the_mission" in known or "excellent" not in [band(o, limits) for o in praise]:
+        return reasons
+    return [*reasons, ("no_step_of_the_mission", name)]
 
 
 def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Signs:
@@ -117,7 +131,7 @@ def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Sig
     return [
         one
         for one in reasons
-        if one[0] not in ("step_failed", "time_in_best_quarter", "effort_in_best_quarter")
+        if one[0] not in TOLD - {"leaked_to_call"}
         and not (one[0].startswith("answered_") and band(one, limits) != "broken")
     ]
 

@@ -135,6 +135,27 @@ def test_praise_lifts_what_only_signs_of_trouble_had_broken_and_the_journey_with
     assert (journey.outcome, journey.verdicts.excellent) == ("abandoned", 1)
 
 
+def test_praise_of_what_is_no_step_of_the_mission_is_as_expected() -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    aside = touchpoint("10:01", name="home", rating=("ces", 7))
+    asked_about = touchpoint("10:01", name="home", session_hint="s")
+    answer = touchpoint("10:02", channel="survey", session_hint="s", rating=("nps", 9))
+    again = touchpoint("10:03", channel="survey", session_hint="s", rating=("csat", 5))
+
+    assert verdicts(looking, aside)[1] == ("functional", ["answered_ces", "no_step_of_the_mission"])
+    told = verdicts(touchpoint("10:00", name="view-bill", session_hint="s"), asked_about, answer)
+    assert told[1] == ("functional", ["answered_nps", "no_step_of_the_mission"])
+    both = verdicts(looking, asked_about, answer, again)[1]
+    assert both[1].count("no_step_of_the_mission") == 1
+
+
+def test_praise_of_a_step_or_where_nobody_had_a_mission_is_excellent() -> None:
+    step = touchpoint("10:00", name="view-bill", rating=("ces", 7))
+    alone = touchpoint("10:00", name="home", rating=("ces", 7))
+
+    assert verdicts(step) == verdicts(alone) == [("excellent", ["answered_ces"])]
+
+
 def test_praise_does_not_lift_what_was_broken_before_in_the_session() -> None:
     failed = touchpoint("10:00", "not_helped", channel="ivr", session_hint="call")
     praise = touchpoint("10:05", channel="survey", session_hint="call", rating=("csat", 5))

@@ -119,6 +119,24 @@ def test_without_a_refusal_or_a_slot_nothing_is_read() -> None:
     assert fields_in(("slot_filled",), raw(filled="gas")) == ()
 
 
+def test_two_dead_clicks_in_one_place_are_trouble_and_one_in_each_of_two_is_none() -> None:
+    here = [touchpoint(f"10:0{n}", "dead_click", location="/a") for n in range(2)]
+    there = touchpoint("10:01", "dead_click", location="/b")
+
+    assert fired(here[0]) == fired(here[0], there) == []
+    assert fired(*here) == [("dead_clicks", 2)]
+
+
+def test_being_passed_on_twice_in_one_call_is_trouble_and_once_is_none() -> None:
+    passed_on = [
+        touchpoint(f"10:0{n}", "transfer", channel="agent", session_hint="c") for n in range(2)
+    ]
+    other = touchpoint("10:01", "transfer", channel="agent", session_hint="d")
+
+    assert fired(passed_on[0]) == fired(passed_on[0], other) == []
+    assert fired(*passed_on) == [("transfers", 2)]
+
+
 def asked(clock: str, *signals: str, intent: str = "help", **filled: str) -> Touchpoint:
     """A turn of a chat, with the slots that it filled."""
     properties = raw(filled=filled) if filled else raw()

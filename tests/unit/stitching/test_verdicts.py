@@ -86,6 +86,7 @@ def test_two_fallbacks_are_enough_where_the_bot_then_ends() -> None:
     end = touchpoint("10:05", "bot_end", channel="chatbot")
 
     assert verdicts(*turns, end)[-1] == ("broken", ["bot_end_after_fallbacks"])
+    assert verdicts(turns[0], end)[-1] == ("functional", [])
 
 
 def test_the_third_miss_at_one_node_breaks_and_not_at_another() -> None:
@@ -95,6 +96,7 @@ def test_the_third_miss_at_one_node_breaks_and_not_at_another() -> None:
 
     assert verdicts(*misses, here)[-1] == ("broken", ["no_match_repeated", "no_input"])
     assert verdicts(*misses, there)[-1] == ("functional", ["no_input"])
+    assert verdicts(misses[0], here)[-1] == ("functional", ["no_input"])
 
 
 def test_the_same_menu_three_times_breaks() -> None:

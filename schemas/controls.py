@@ -29,6 +29,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         touchpoint, session, journey, verdict, reasons, progress: Derived by the fold.
         segment: The customer's segment, where the touchpoint tells it.
         variants: Under which releases and variants it happened, each as `name=value`.
+        fields: What a form refused, or a bot learnt; see `pipeline.stitching.fields`.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     progress: bool = False
     segment: str | None = None
     variants: tuple[str, ...] = ()
+    fields: tuple[tuple[str, int], ...] = ()
 
 
 class Control(Record, frozen=True, tag_field="control", tag=str.lower):

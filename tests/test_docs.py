@@ -23,6 +23,7 @@ ARGUMENT = r"(?:[ \t]|\\\n)+[^\s|#;&\\]+"  # of the same line, or of the next af
 TOUCHPOINTS = re.compile(rf"(?:^|[\s|(])touchpoints ([a-z]+)((?:{ARGUMENT})*)", re.MULTILINE)
 MAKE = re.compile(r"(?:^|[\s(])make ([a-z]+)\b", re.MULTILINE)
 NAMED = re.compile(r"\bdocs/[\w./-]+\.md\b")
+TESTED = re.compile(r"`(tests/[\w/.]+)(?:::(\w+))?`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -123,11 +124,25 @@ def test_the_changelog_names_the_version():
     assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
 
 
-def test_every_test_that_a_promise_names_exists():
-    promised = (ROOT / "docs" / "promises.md").read_text()
-    named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", promised)
+@pytest.mark.parametrize("page", ["promises", "rules"])
+def test_every_test_that_a_promise_or_a_rule_names_exists(page):
+    named = TESTED.findall((ROOT / "docs" / f"{page}.md").read_text())
 
     assert named
     for path, test in named:
         assert (ROOT / path).exists(), path
-        assert f"def {test}" in (ROOT / path).read_text(), f"{path}::{test}"
+        assert not test or f"def {test}(" in (ROOT / path).read_text(), f"{path}::{test}"
+
+
+def test_every_rule_is_told_and_tested_and_its_stories_are_shipped():
+    tables = (ROOT / "docs" / "rules.md").read_text().splitlines()
+    rows = [row.strip("|").split(" | ") for row in tables if row.startswith("| ")]
+    rules = [row for row in rows if row[0].strip() not in ("rule", "---")]
+
+    assert rules
+    for rule, told, tested, *stories in rules:
+        assert LINK.search(told), rule
+        assert any(test for _, test in TESTED.findall(tested)), rule
+        for name in re.findall(r"`([\w-]+)`", " ".join(stories)):
+            found = (ROOT / "seeds").rglob(f"journeys/{name}.jsonl")
+            assert any(found), f"{rule}: {name}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from pipeline.catalogue import examples, norms
+from pipeline.catalogue import bands, examples, norms
 from pipeline.catalogue.documents import Document, Text
 from pipeline.catalogue.durations import duration_of, written
 from pipeline.catalogue.suggestions import closest
@@ -41,6 +41,7 @@ def problems(files: Written) -> list[Problem]:
     if files.rules is not None:
         found += _sources_twice(files.rules)
         found += _unwatchable(files.rules)
+    found += bands.problems(files.rules, files.missions)
     for document in files.missions:
         found += _references(document, channels)
         found += _contradictions(document)

@@ -60,6 +60,9 @@ def add(subparsers: options.Subparsers) -> None:
         "--format", choices=("text", "json", "html"), default="text", help="default: text"
     )
     parser.add_argument("--mission", metavar="M", help="only what customers do for this mission")
+    parser.add_argument(
+        "--segment", metavar="S", help="only customers of this segment, as [segments] tells it"
+    )
     options.add_span(parser, "journeys that ended")
     options.add_data(parser)
     options.add_catalogue(parser)
@@ -71,7 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command; gives the exit code."""
     reading.require(arguments.files, "results or touchpoints")
     rules = files.load(arguments.catalogue)
-    mission = arguments.mission
+    mission, segment = arguments.mission, arguments.segment
+    if segment is not None and rules.segment_property is None:
+        message = "--segment: expected a catalogue with a property in [segments]; found none"
+        raise Misuse(message)
     if mission is not None and mission not in rules.missions.all:
         near = closest(mission, rules.missions.all)
         hint = f'. Did you mean "{near}"?' if near else ""
@@ -84,8 +90,10 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for record in _from_log(arguments.data):
             gathering.add(record)
-    results = gathering.results(mission=mission, since=arguments.since, until=arguments.until)
-    report = report_of(results, rules, mission)
+    results = gathering.results(
+        mission=mission, segment=segment, since=arguments.since, until=arguments.until
+    )
+    report = report_of(results, rules, mission, segment)
     sys.stdout.buffer.write(rendering(arguments.format)(report, rules).encode())
     return reading.say(refused)
 

@@ -20,13 +20,16 @@ from pipeline.stitching.rules import Rules
 from schemas.records import Channel, Judgement
 
 
-def report_of(results: Results, rules: Rules, mission: str | None = None) -> Report:
+def report_of(
+    results: Results, rules: Rules, mission: str | None = None, segment: str | None = None
+) -> Report:
     """The report.
 
     Args:
         results: As `Gathering.results` gives them.
         rules: The catalogue that they were made with: names, values, objectives, the inventory.
         mission: The only one that `results` hold; None where they hold all.
+        segment: Likewise, the only kind of customers.
     """
     journeys = results.journeys
     verdicts = list(results.verdicts())
@@ -41,6 +44,7 @@ def report_of(results: Results, rules: Rules, mission: str | None = None) -> Rep
         headline="",
         explanation="",
         mission=mission,
+        segment=segment,
         first=min((one.occurred_at for one in verdicts), default=None),
         last=max((one.occurred_at for one in verdicts), default=None),
         customers=len({one.customer for one in verdicts} | {j.outcome.customer for j in journeys}),
@@ -60,7 +64,7 @@ def report_of(results: Results, rules: Rules, mission: str | None = None) -> Rep
         matrix=_matrix(results),
         effort=efforts_of(journeys, rules),
         overlooked=_overlooked(touchpoints, rules),
-        quiet=_quiet(touchpoints, rules) if mission is None else (),
+        quiet=_quiet(touchpoints, rules) if mission is None and segment is None else (),
         ordered_by="value" if comparable else "missions",
     )
     headline, explanation = (text.replace(THIN, " ") for text in headline_of(report, rules))

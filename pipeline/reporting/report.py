@@ -242,6 +242,7 @@ class Report(Part, frozen=True):
         quiet: Touchpoints of the inventory that nobody reports.
         ordered_by: What `improve` goes by: `value`, or `missions` where a mission has none, or
             another currency.
+        segment: The only kind of customers that it is about; None: all.
     """
 
     headline: str
@@ -268,3 +269,4 @@ class Report(Part, frozen=True):
     overlooked: tuple[Overlooked, ...]
     quiet: tuple[str, ...]
     ordered_by: Literal["value", "missions"]
+    segment: str | None = None

@@ -86,6 +86,7 @@ class Gathering:
         self,
         *,
         mission: str | None = None,
+        segment: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Results:
@@ -93,6 +94,8 @@ class Gathering:
 
         Args:
             mission: Only journeys towards it, and what happened in them.
+            segment: Only journeys of this kind of customers, and what happened in them: nothing
+                else says whose it is.
             since: Only journeys that ended from then on, with everything that happened in them;
                 of what belongs to no ended journey only what happened from then on.
             until: Likewise, before then.
@@ -101,7 +104,9 @@ class Gathering:
         wanted = {
             key: one
             for key, one in ended.items()
-            if _within(one.ended_at, since, until) and mission in (None, one.mission)
+            if _within(one.ended_at, since, until)
+            and mission in (None, one.mission)
+            and segment in (None, one.segment)
         }
         of_journeys: dict[str, list[Verdict]] = {}
         alone: list[Verdict] = []
@@ -110,7 +115,7 @@ class Gathering:
             journey = verdict.journey_id
             if journey in wanted:
                 of_journeys.setdefault(journey, []).append(verdict)
-            elif journey in ended or mission not in (None, verdict.mission):
+            elif journey in ended or segment is not None or mission not in (None, verdict.mission):
                 continue
             elif _within(verdict.occurred_at, since, until):
                 (alone if journey is None else still_open).append(verdict)

@@ -235,12 +235,13 @@ def counted(count: int, what: str) -> str:
 
 
 def period(report: Report) -> str:
-    """From when to when, in UTC."""
+    """From when to when, in UTC, and of which customers where it is not of all."""
+    of = "" if report.segment is None else f", only customers of “{report.segment}”"
     if report.first is None or report.last is None:
-        return "no interaction"
+        return f"no interaction{of}"
     first, last = report.first, report.last
     year = "" if first.year == last.year else f" {first.year}"
-    return f"{first.day} {first:%b}{year} {first:%H:%M} to {last.day} {last:%b %Y %H:%M} UTC"
+    return f"{first.day} {first:%b}{year} {first:%H:%M} to {last.day} {last:%b %Y %H:%M} UTC{of}"
 
 
 def caveats(report: Report) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
+from pipeline.stitching.inventory import Inventory
 from pipeline.stitching.missions import Mission, Missions
-from pipeline.stitching.signals import RELATIONSHIP, UNDONE
+from pipeline.stitching.signals import HARD_WHERE_EXPECTED, RELATIONSHIP, UNDONE
 from schemas.controls import Interaction
 
 SURVEY: Final = "survey"
@@ -102,9 +103,15 @@ def choose(
     return latest, None, False
 
 
-def completes(one: Interaction, mission: Mission) -> bool:
-    """Whether an interaction completes a mission; what shows that it failed there does not."""
-    return one.touchpoint in mission.completes and UNDONE.isdisjoint(one.signals)
+def completes(one: Interaction, mission: Mission, inventory: Inventory) -> bool:
+    """Whether an interaction completes a mission; what shows that it failed there does not.
+
+    A payment that was refused is no payment, though the page of payments was seen.
+    """
+    if one.touchpoint not in mission.completes:
+        return False
+    refused = HARD_WHERE_EXPECTED in one.signals and one.touchpoint in inventory.expecting_success
+    return not refused and UNDONE.isdisjoint(one.signals)
 
 
 def recalled_by(one: Interaction, named: str | None, missions: Missions) -> Collection[str]:

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.stitching.attribution import choose, completes, last_active, recalled_by
 from pipeline.stitching.ids import journey_of
-from pipeline.stitching.missions import Mission, Missions
+from pipeline.stitching.missions import Missions
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import Carried
 from pipeline.stitching.signals import EFFORT, EFFORT_REPEATED
@@ -270,10 +270,11 @@ def _adopt(journey: OpenJourney, one: Interaction, stamp: int) -> None:
         journey.id = journey_of(journey.mission, one)
 
 
-def conclude(journey: OpenJourney, one: Interaction, mission: Mission) -> bool:
+def conclude(journey: OpenJourney, one: Interaction, rules: Rules) -> bool:
     """Move the journey by a judged interaction of its own; tells whether it ended it."""
+    mission = rules.missions.all[journey.mission]
     move(journey, Move.BREAK if one.verdict == "broken" else Move.STEP)
-    if completes(one, mission):
+    if completes(one, mission, rules.inventory):
         move(journey, Move.GOAL)
     elif one.touchpoint in mission.frustrates:
         move(journey, Move.QUIT)

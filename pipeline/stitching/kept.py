@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from pipeline.stitching import variants
+from pipeline.stitching.fields import Fields, fields_in
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Forwarding, Path
 from pipeline.stitching.rules import Rules
@@ -58,13 +59,14 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     """A state as it is stored: what many interactions share stands once, in `roads`.
 
-    What few of them have stands apart, by their place in the tail: `segments`.
+    What few of them have stands apart, by their place in the tail: `segments`, `fields`.
     """
 
     state: CustomerState
     roads: list[tuple[Channel, str, str | None, str, Path, tuple[str, ...]]]
     tail: list[_Slim]
     segments: dict[int, str] = {}
+    fields: dict[int, Fields] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -89,9 +91,10 @@ def pack(state: CustomerState) -> bytes:
             )
         )  # fmt: skip
     segments = {at: one.segment for at, one in enumerate(state.tail) if one.segment is not None}
+    fields = {at: one.fields for at, one in enumerate(state.tail) if one.fields}
     tail, state.tail = state.tail, []
     try:
-        return _encode(_Stored(state, list(roads), slim, segments))
+        return _encode(_Stored(state, list(roads), slim, segments, fields))
     finally:
         state.tail = tail
 
@@ -115,6 +118,8 @@ def unpack(packed: bytes) -> CustomerState:
         )  # fmt: skip
     for at, segment in stored.segments.items():
         state.tail[at].segment = segment
+    for at, fields in stored.fields.items():
+        state.tail[at].fields = fields
     return state
 
 
@@ -124,7 +129,7 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules
     Words that many touchpoints share are held once.
     """
     rating = touchpoint.rating
-    location, intent = touchpoint.location, touchpoint.intent
+    location, intent, signals = touchpoint.location, touchpoint.intent, touchpoint.signals
     segmented_by = rules.segment_property
     segment = None if segmented_by is None else segment_of(touchpoint.properties, segmented_by)
     return Interaction(
@@ -136,12 +141,13 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules
         intent=None if intent is None else intern(intent),
         hint=touchpoint.session_hint,
         source=intern(touchpoint.source),
-        signals=touchpoint.signals,
+        signals=signals,
         rating=None if rating is None else (rating.scale, rating.value),
         device=device,
         path=path,
         segment=segment,
         variants=variants.read(touchpoint.properties, rules.alerts.variants),
+        fields=fields_in(signals, touchpoint.properties) if signals else (),
     )
 
 

@@ -313,7 +313,7 @@ class _LookBack:
         if mine is None or all(sketch.serial != mine.serial for sketch in going):
             return ""
         mission = self._rules.missions.all[mine.mission]
-        return mine.mission if completes(one, mission) else ""
+        return mine.mission if completes(one, mission, self._rules.inventory) else ""
 
     def _walked(
         self, going: tuple[Sketch, ...], mine: Sketch | None, one: Interaction

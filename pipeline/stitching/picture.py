@@ -163,7 +163,7 @@ def step(
             if blamed is not None:
                 session.blamed = (*session.blamed, blamed[0].id)
                 _add(blamed, picture, rules, touched)
-        if journeys.conclude(journey, one, missions.all[journey.mission]):
+        if journeys.conclude(journey, one, rules):
             _end(journey, session, picture, tail, rules, touched)
     if session.ended:
         session.closed = True
@@ -307,6 +307,9 @@ def _answer_for(
         for one in reversed(tail):
             if getattr(one, of) == serial and one.channel != "survey" and one.verdict is not None:
                 reasons = (*one.reasons, *answer.reasons)
+                mission = picture.journeys[one.journey].mission if one.journey >= 0 else None
+                if mission is not None and one.touchpoint not in rules.missions.expects[mission]:
+                    reasons = verdicts.aside(reasons, one.touchpoint, rules.verdicts_of(mission))
                 answer.verdict, answer.reasons = None, ()
                 marred = one.verdict == "broken"
                 _settle(one, reasons, picture, rules, touched)

@@ -91,13 +91,15 @@ class VerdictRules(msgspec.Struct, frozen=True, kw_only=True):
         fallbacks_max: Fallbacks in a row before a hand-off breaks. Source: Rasa's two-stage
             fallback, where the third failure is final.
         fallbacks_before_end_max: The same where the bot then ends.
-        repeated_intent_min: The same intent, by the same kind of message, so often in a session.
+        repeated_intent_min: The same intent, by the same kind of message, so often in a session
+            without a slot newly filled.
         no_match_min: No-match or no-input at one node. Source: VoiceXML platforms give up or
             transfer at the third (Plum Voice, Cisco UCCX).
         menu_repeat_min: The same menu node so often.
         transfers_min: Transfers in one contact that are effort.
         dead_clicks_min: Dead clicks at one touchpoint.
-        validation_errors_min: Validation errors at one touchpoint.
+        validation_errors_min: Validation errors in one field of a form, where the emitter names
+            it; else at one touchpoint.
         call_length_min: Shorter calls are kept, not judged. Source: Webex's example threshold.
         machine_touchpoints: More touchpoints than this …
         machine_window: … within this are a machine. Source: Adobe Analytics, 100 in 100 s.

@@ -30,13 +30,17 @@ SOFT: Final = MISSED | {
 }  # fmt: skip
 """A sign of trouble: two different ones break an interaction, or one and no progress after it."""
 
-UNDONE: Final = HARD_ON_STEP | MISSED
-"""What a touchpoint shows did not happen there: it completes no mission (P)."""
+UNDONE: Final = HARD_ON_STEP | MISSED | {"hangup_by_system", "not_helped"}
+"""By these a touchpoint shows that what it is for did not happen: it completes no mission (P). So
+does a refusal, `http_4xx`, where the inventory expects success."""
+
+VALIDATION_ERROR: Final = "validation_error"
+"""A form refused what was entered; `fields` says in which fields."""
 
 COUNTED: Final = frozenset(
     {
         "fallback", "handoff", "bot_end", "no_match", "no_input", "zero_out", "transfer",
-        "dead_click", "validation_error",
+        "dead_click", VALIDATION_ERROR,
     }
 )  # fmt: skip
 """Trouble only when it repeats, or in its place: `verdicts` counts them."""
@@ -53,6 +57,10 @@ BACKGROUND: Final = "background"
 CALLBACK: Final = "callback"
 """The company promised to call, or calls: a contact that was agreed blames nobody."""
 
+SLOT_FILLED: Final = "slot_filled"
+"""A bot learnt something of what it needs to know; where that is new, to be asked on is not to be
+asked again."""
+
 RELATIONSHIP: Final = "relationship"
 """An answer about the company as such: it judges no interaction and belongs to no journey (P)."""
 
@@ -63,6 +71,7 @@ KNOWN: Final = (
     | COUNTED
     | ENDS
     | {IDENTITY_ONLY, BACKGROUND, "foreground", HARD_WHERE_EXPECTED, CALLBACK, RELATIONSHIP}
+    | {SLOT_FILLED}
 )
 """Every signal that has a meaning."""
 

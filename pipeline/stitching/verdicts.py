@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from pipeline.stitching.fields import SLOTS, UNNAMED
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import OpenSession
 from pipeline.stitching.signals import (
@@ -17,7 +18,9 @@ from pipeline.stitching.signals import (
     HARD_ON_STEP,
     HARD_WHERE_EXPECTED,
     RELATIONSHIP,
+    SLOT_FILLED,
     SOFT,
+    VALIDATION_ERROR,
 )
 from schemas.controls import Interaction
 from schemas.records import Judgement, Reason
@@ -41,6 +44,10 @@ STEP_FAILED: Final = "step_failed"
 """Something had broken in the session before the answer, which therefore lifts nothing; the value
 is how many times."""
 
+NO_STEP: Final = "no_step_of_the_mission"
+"""The answer is excellent, but about what is no step of the mission: kindness that got nobody any
+further is as expected. The value is the touchpoint."""
+
 TOO_LONG: Final = "too_long_in_ivr"
 FAST: Final = "time_in_best_quarter"
 EASY: Final = "effort_in_best_quarter"
@@ -52,9 +59,10 @@ _SOFT: Final = SOFT | {"transfers", "dead_clicks", "validation_errors", TOO_LONG
 _STUCK: Final = frozenset({CAME_BACK, STEP_NOT_REACHED})
 _ANSWERS: Final = frozenset({"answered_ces", "answered_nps", "answered_csat"})
 _BEST: Final = frozenset({FAST, EASY})
-_NEUTRAL: Final = frozenset({STEP_FAILED, *MEASURED})
+_NEUTRAL: Final = frozenset({STEP_FAILED, NO_STEP, *MEASURED})
 _BROKEN: Final = "broken"
 _COUNTING: Final = frozenset({"chatbot", "ivr"})
+_ASKED: Final = "asked "
 
 Reasons = tuple[Reason, ...]
 
@@ -129,6 +137,8 @@ def judge(
             answer = ()
         elif failed:
             answer = (*answer, Reason(rule=STEP_FAILED, value=failed))
+        if one.journey >= 0 and not on_path and one.channel != "survey":
+            answer = aside(answer, one.touchpoint, limits)
     if hard:
         _bump(session, _BROKEN)
     return settle((*hard, *answer, *soft, *others), on_path=on_path, limits=limits)
@@ -152,11 +162,19 @@ def settle(reasons: Reasons, *, on_path: bool, limits: VerdictRules) -> tuple[Ju
         reasons = tuple(
             reason
             for reason in reasons
-            if reason.rule != STEP_FAILED
+            if reason.rule not in (STEP_FAILED, NO_STEP)
             and reason.rule not in _BEST
             and not (reason.rule in _ANSWERS and _band_of(reason, limits) != _BROKEN)
         )
     return verdict, reasons
+
+
+def aside(reasons: Reasons, touchpoint: str, limits: VerdictRules) -> Reasons:
+    """The reasons where the touchpoint is no step of its mission: praise is no excellence there."""
+    praised = any(one.rule in _ANSWERS and _band_of(one, limits) == "excellent" for one in reasons)
+    if not praised or any(one.rule == NO_STEP for one in reasons):
+        return reasons
+    return (*reasons, Reason(rule=NO_STEP, value=touchpoint))
 
 
 def without_blame(reasons: Reasons) -> Reasons:
@@ -173,13 +191,14 @@ def without_blame(reasons: Reasons) -> Reasons:
 def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> Judgement:
     """The verdict that the rules that fired make together.
 
-    In this order: a hard sign; the customer's answer, unless a step had failed before it; two
+    In this order: a hard sign; the customer's answer, unless a step had failed before it, and
+    excellent only of a step, where there is a mission; two
     different soft signs, or one and the step not reached; the best quarter in time and effort.
     That the customer came back and that nothing more was reached tell one thing, so they count
     once: who puts something off, looks again and leaves it had no trouble (P).
     """
     soft = best = stuck = 0
-    failed = False
+    failed = aside = False
     answer: str | None = None
     for reason in reasons:
         rule = reason.rule
@@ -203,10 +222,12 @@ def weigh(reasons: Sequence[Reason], *, on_path: bool, limits: VerdictRules) -> 
             best += 1
         elif rule == STEP_FAILED:
             failed = True
+        elif rule == NO_STEP:
+            aside = True
         elif rule not in _NEUTRAL:
             return "broken"
     if answer is not None and not failed:
-        return "excellent" if answer == "excellent" else "functional"
+        return "excellent" if answer == "excellent" and not aside else "functional"
     if soft + stuck > 1:
         return "broken"
     return "excellent" if best > 1 and not soft and not stuck else "functional"
@@ -265,10 +286,21 @@ def _count(
         times = _bump(session, f"dead_click {place}")
         if times >= limits.dead_clicks_min:
             soft.append(Reason(rule="dead_clicks", value=times))
-    if "validation_error" in signals:
-        times = _bump(session, f"validation_error {place}")
+    if VALIDATION_ERROR in signals:
+        times = _count_refusals(one, session, place)
         if times >= limits.validation_errors_min:
             soft.append(Reason(rule="validation_errors", value=times))
+
+
+def _count_refusals(one: Interaction, session: OpenSession, place: str) -> int:
+    """How often the field that was refused most often here has been refused by now.
+
+    An emitter may count itself, and tell how often by then: the higher count holds.
+    """
+    return max(
+        _bump(session, f"{VALIDATION_ERROR} {place} {field}", told)
+        for field, told in one.fields or ((UNNAMED, 1),)
+    )
 
 
 def _count_chat(
@@ -281,12 +313,23 @@ def _count_chat(
         hard.append(Reason(rule="handoff_after_fallbacks", value=failed))
     elif "bot_end" in one.signals and failed >= limits.fallbacks_before_end_max:
         hard.append(Reason(rule="bot_end_after_fallbacks", value=failed))
+    learnt = SLOT_FILLED in one.signals and _learns(one, session)
     if one.intent is not None and "fallback" not in one.signals:
         if failed and session.counts is not None:
             session.counts["fallback"] = 0  # in a row: a turn that was understood starts anew
-        times = _bump(session, f"asked {one.intent} {one.name} {one.location}")
+        times = 0 if learnt else _bump(session, f"{_ASKED}{one.intent} {one.name} {one.location}")
         if times >= limits.repeated_intent_min:
             hard.append(Reason(rule="repeated_intent", value=times))
+    if learnt and session.counts is not None:
+        # The bot got further: what was asked before is no longer asked again.
+        kept = {what: n for what, n in session.counts.items() if not what.startswith(_ASKED)}
+        session.counts = kept
+
+
+def _learns(one: Interaction, session: OpenSession) -> bool:
+    """Whether the bot learns what it had not been told before; unless it names it, it does."""
+    told = [number for name, number in one.fields if name == SLOTS]
+    return not told or _bump(session, f"{SLOTS} {told[0]}") == 1
 
 
 def _time_node(
@@ -318,10 +361,11 @@ def _compare(one: Interaction, pace: Pace, rules: Rules, others: list[Reason]) -
         others.append(Reason(rule=MEASURED[1], value=pace.effort))
 
 
-def _bump(session: OpenSession, what: str) -> int:
+def _bump(session: OpenSession, what: str, told: int = 1) -> int:
+    """Count once more; `told` is how often it had been by then, for all the emitter knows."""
     if session.counts is None:
         session.counts = {}
-    times = session.counts[what] = session.counts.get(what, 0) + 1
+    times = session.counts[what] = max(session.counts.get(what, 0) + 1, told)
     return times
 
 

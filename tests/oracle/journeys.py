@@ -11,6 +11,7 @@ from tests.oracle.verdicts import (
     SOFT_RULES,
     Said,
     Signs,
+    aside,
     band,
     judged,
     weighed,
@@ -20,7 +21,10 @@ from tests.oracle.verdicts import (
 SELF_SERVICE = {"web", "app", "chatbot"}
 LIVE = {"ivr", "agent"}
 SILENT = {"silence", "silence_after_broken", "changed_channel", "answered_badly"}
-FAILED = {"http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input"}
+FAILED = {
+    "http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input",
+    "hangup_by_system", "not_helped",
+}  # fmt: skip
 
 
 class Story(Measures):
@@ -178,9 +182,11 @@ class Story(Measures):
         for members in (before, [] if path is None else path.members[:-1]):
             asked = [m for m in members if m.channel != "survey" and self.said[m.id].verdict]
             if asked:
-                self._reweigh(
-                    asked[-1], [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
-                )
+                reasons = [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
+                of, name = self._path_of(asked[-1]), self.names[asked[-1].id]
+                if of is not None and name not in _expected(of.mission):
+                    reasons = aside(reasons, name, self._limits(of))
+                self._reweigh(asked[-1], reasons)
                 self.said[one.id] = Said(None, [])
                 return
 
@@ -239,7 +245,7 @@ class Story(Measures):
         session = self._session_of[one.id].members
         goals = [path.members[-1] for path in self.paths if path.mission is mission]
         return any(
-            self.names[goal.id] in mission.completes and not FAILED & set(goal.signals)
+            self._completes(goal, mission)
             for goal in goals
             if goal in session[: session.index(one)]
         )
@@ -310,8 +316,14 @@ class Story(Measures):
     def _came_before(self, other: Touchpoint, one: Touchpoint) -> bool:
         return (other.occurred_at, other.id) < (one.occurred_at, one.id)
 
+    def _completes(self, one: Touchpoint, mission: Mission) -> bool:
+        """Whether it is where the mission is completed, and nothing says that it failed there."""
+        entry = self.rules.inventory.entries.get(self.names[one.id])
+        refused = "http_4xx" in one.signals and entry is not None and entry.expects_success
+        return self.names[one.id] in mission.completes and not (refused or FAILED & {*one.signals})
+
     def _conclude(self, path: Path, one: Touchpoint) -> None:
-        if self.names[one.id] in path.mission.completes and not FAILED & set(one.signals):
+        if self._completes(one, path.mission):
             path.outcome, path.reason = "completed", "completing_touchpoint"
         elif self.names[one.id] in path.mission.frustrates:
             path.outcome, path.reason = "frustrated", "gave_up"

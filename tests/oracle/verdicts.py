@@ -1,5 +1,6 @@
 """What one touchpoint's own signs say of it, given those before it in its session."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,10 @@ SOFT = {
 SOFT_RULES = SOFT | {
     "transfers", "dead_clicks", "validation_errors", "too_long_in_ivr", "came_back",
     "step_not_reached",
+}  # fmt: skip
+TOLD = {
+    "step_failed", "no_step_of_the_mission", "leaked_to_call", "time_in_best_quarter",
+    "effort_in_best_quarter",
 }  # fmt: skip
 BLAMES = {"leaked_to_call", "came_back", "called_again"}
 
@@ -83,6 +88,8 @@ def judged(
         else:
             others.append(given)
             others += [("step_failed", failed)] if failed else []
+            if in_journey and not on_path and one.channel != "survey":
+                others = aside(others, name, limits)
     reasons = [*hard, *soft, *others]
     verdict = weighed(reasons, on_path=on_path, limits=limits)
     return Said(verdict, worth_telling(reasons, on_path=on_path, limits=limits), bool(hard))
@@ -95,17 +102,25 @@ def weighed(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> str:
     late = [float(str(v)) for rule, v in reasons if rule == "leaked_to_call"]
     slight = [seconds for seconds in late if seconds > limits.leak_strong.total_seconds()]
     answers = [band(one, limits) for one in reasons if one[0].startswith("answered_")]
-    told = {"step_failed", "leaked_to_call", "time_in_best_quarter", "effort_in_best_quarter"}
-    weak = {*soft, *told, *(rule for rule in rules if rule.startswith("answered_"))}
+    weak = {*soft, *TOLD, *(rule for rule in rules if rule.startswith("answered_"))}
     if len(slight) < len(late) or "broken" in answers or not {*rules} <= weak:
         return "broken"
     if answers and "step_failed" not in rules:
-        return answers[-1]
+        return "functional" if "no_step_of_the_mission" in rules else answers[-1]
     stuck = {"came_back", "step_not_reached"} & {*soft}  # both say: no step further
     if len([rule for rule in soft if rule not in stuck]) + len(slight) + bool(stuck) >= 2:
         return "broken"
     best = {"time_in_best_quarter", "effort_in_best_quarter"} <= {*rules}
     return "excellent" if best and not soft and not slight else "functional"
+
+
+def aside(reasons: Signs, name: str, limits: VerdictRules) -> Signs:
+    """Praise of what is no step of its mission; said once."""
+    known = [rule for rule, _ in reasons]
+    praise = [one for one in reasons if one[0].startswith("answered_")]
+    if "no_step_of_the_mission" in known or "excellent" not in [band(o, limits) for o in praise]:
+        return reasons
+    return [*reasons, ("no_step_of_the_mission", name)]
 
 
 def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Signs:
@@ -116,7 +131,7 @@ def worth_telling(reasons: Signs, *, on_path: bool, limits: VerdictRules) -> Sig
     return [
         one
         for one in reasons
-        if one[0] not in ("step_failed", "time_in_best_quarter", "effort_in_best_quarter")
+        if one[0] not in TOLD - {"leaked_to_call"}
         and not (one[0].startswith("answered_") and band(one, limits) != "broken")
     ]
 
@@ -170,15 +185,34 @@ def _repeated(
         times = 1 + sum(_visits_menu(o) and o.name == one.name for o in here)
         if times >= limits.menu_repeat_min:
             hard.append(("menu_repeat", times))
+    if "validation_error" in one.signals:
+        often = max(_refused(field, [*here, one]) for field in _fields(one))
+        if often >= limits.validation_errors_min:
+            soft.append(("validation_errors", often))
     for sign, rule, least, seen in (
         ("transfer", "transfers", limits.transfers_min, earlier),
         ("dead_click", "dead_clicks", limits.dead_clicks_min, here),
-        ("validation_error", "validation_errors", limits.validation_errors_min, here),
     ):
         if sign in one.signals:
             times = 1 + sum(sign in o.signals for o in seen)
             if times >= least:
                 soft.append((rule, times))
+
+
+def _fields(one: Touchpoint) -> dict[str, int]:
+    """The fields that it says were refused, and how often by then; in tests plain texts."""
+    told = json.loads(bytes(one.properties))
+    named = told.get("fields", [told["field"]] if "field" in told else [""])
+    return named if isinstance(named, dict) else dict.fromkeys(named, 1)
+
+
+def _refused(field: str, attempts: list[Touchpoint]) -> int:
+    """How often a field was refused by the last of them, or more where one of them counts more."""
+    times = 0
+    for attempt in attempts:
+        if "validation_error" in attempt.signals and field in _fields(attempt):
+            times = max(times + 1, _fields(attempt)[field])
+    return times
 
 
 def _in_conversation(
@@ -192,14 +226,25 @@ def _in_conversation(
         hard.append(("handoff_after_fallbacks", run))
     elif "bot_end" in one.signals and run >= limits.fallbacks_before_end_max:
         hard.append(("bot_end_after_fallbacks", run))
-    if _understood(one):
+    turns = [o for o in earlier if o.channel == "chatbot"]
+    learnt = [at for at, o in enumerate(turns) if _learns(o, turns[:at])]
+    since = turns[learnt[-1] + 1 :] if learnt else turns
+    if _understood(one) and not _learns(one, turns):
         asked = (one.intent, one.name, one.location)
-        times = 1 + sum(
-            o.channel == "chatbot" and _understood(o) and (o.intent, o.name, o.location) == asked
-            for o in earlier
-        )
+        times = 1 + sum(_understood(o) and (o.intent, o.name, o.location) == asked for o in since)
         if times >= limits.repeated_intent_min:
             hard.append(("repeated_intent", times))
+
+
+def _learns(turn: Touchpoint, before: list[Touchpoint]) -> bool:
+    """Whether the bot is told something; where that is named, something that was not before."""
+    filled = json.loads(bytes(turn.properties)).get("filled")
+    known = [json.loads(bytes(o.properties)).get("filled") for o in before if _fills(o)]
+    return _fills(turn) and (filled is None or filled not in known)
+
+
+def _fills(turn: Touchpoint) -> bool:
+    return "slot_filled" in turn.signals
 
 
 def _understood(turn: Touchpoint) -> bool:

@@ -6,7 +6,7 @@ patiences that the rules name, so that boundaries and conflicts are the usual ca
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from hypothesis import strategies as st
@@ -46,6 +46,7 @@ SIGNALS: dict[str, tuple[tuple[str, ...], ...]] = {
     "chatbot": (
         ("fallback",), ("fallback", "low_confidence"), ("handoff",), ("bot_end",),
         ("low_confidence",), ("fallback", "bot_end"), ("fallback", "handoff"), ("no_match",),
+        ("slot_filled",), ("slot_filled", "fallback"),
     ),
     "ivr": (
         ("no_match",), ("no_input",), ("zero_out",), ("hangup",), ("transfer",),
@@ -54,6 +55,14 @@ SIGNALS: dict[str, tuple[tuple[str, ...], ...]] = {
     "agent": (("not_helped",), ("transfer",), ("callback",)),
     "survey": (("not_helped",), ("relationship",)),
 }  # fmt: skip
+REFUSED: tuple[dict[str, Any], ...] = (
+    {"field": "iban"}, {}, {"fields": ["iban", "amount"]}, {"fields": {"amount": 2, "iban": 1}},
+)  # fmt: skip
+"""How emitters say in which fields of a form something was refused."""
+FILLED: tuple[dict[str, Any], ...] = (
+    {}, {"filled": {"bill": "gas"}}, {"filled": {"bill": "water"}}, {"filled": {"bill": "gas"}},
+)  # fmt: skip
+"""How they say what a bot learnt."""
 RATINGS = (
     ("ces", 7), ("ces", 3), ("nps", 6), ("nps", 9), ("csat", 5), ("csat", 2), ("csat", 3),
 )  # fmt: skip
@@ -190,6 +199,24 @@ def ringing_stories(draw: st.DrawFn) -> Story:
     return story_of(told, RINGING_GAPS, None)
 
 
+INSISTING = (1, 2, 2, 3, 3, 8, 9, 10, 10, 11)
+"""Happenings of somebody whom a form refuses, or a bot does not let get on."""
+
+
+@st.composite
+def insisting_stories(draw: st.DrawFn) -> Story:
+    """One sitting of one person who tries the same again: one form, one bot, one menu."""
+    doings = draw(st.lists(_doings(2, 1, 1), min_size=3, max_size=16))
+    told = [
+        one._replace(
+            login=1, extra=0, hint=0, happening=INSISTING[one.happening % len(INSISTING)],
+            signal=(0, 9, 9, 12, 13, 12)[one.signal % 6], intent=(0, 2)[one.intent % 2],
+        )
+        for one in doings
+    ]  # fmt: skip
+    return story_of(told, GAPS, None)
+
+
 def story_of(
     doings: list[Doing], gaps: tuple[timedelta, ...], length_max: timedelta | None
 ) -> Story:
@@ -237,7 +264,11 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         source = "test-robot"
     elif doing.extra == 7:
         source = "kiosk"
-    plan = ("gold", "basic")[doing.extra - 8] if 8 <= doing.extra < 10 else None
+    told = {"plan": ("gold", "basic")[doing.extra - 8]} if 8 <= doing.extra < 10 else {}
+    if "validation_error" in shown:
+        told = told | REFUSED[doing.salt]
+    elif "slot_filled" in shown:
+        told = told | FILLED[doing.salt]
     if 10 <= doing.extra < 12:
         kind, value, owner = UNLINKS[doing.signal]
         identifiers = {kind: value, "unlinked_from": owner}
@@ -260,5 +291,5 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         signals=shown,
         intent=INTENTS[doing.intent - 1] if 1 <= doing.intent <= len(INTENTS) else None,
         rating=None if rating is None else Rating(scale=rating[0], value=rating[1]),  # type: ignore[arg-type]
-        properties=msgspec.Raw(msgspec.json.encode({} if plan is None else {"plan": plan})),
+        properties=msgspec.Raw(msgspec.json.encode(told)),
     )

@@ -18,7 +18,12 @@ from tests.builders import RULES, arriving, contents, process, restarted
 from tests.oracle.contents import contents_of
 from tests.oracle.verdicts import BLAMES
 from tests.properties.laws import law
-from tests.properties.stories import Story, long_stories, ringing_stories
+from tests.properties.stories import (
+    Story,
+    insisting_stories,
+    long_stories,
+    ringing_stories,
+)
 
 CHANCE = st.randoms(use_true_random=False)
 
@@ -48,6 +53,13 @@ def test_links_come_out_the_same_in_any_order_at_all(story: Story, chance: Rando
 
 @law()
 def test_a_repeat_changes_nothing_wherever_it_comes(story: Story) -> None:
+    told = process(story.repeated)
+
+    assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(story=insisting_stories())
+def test_what_is_counted_is_counted_as_the_oracle_counts(story: Story) -> None:
     told = process(story.repeated)
 
     assert contents(told) == contents_of(story.touchpoints, RULES)

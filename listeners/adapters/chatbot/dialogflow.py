@@ -71,7 +71,8 @@ def _call(call: Mapping[str, Any], context: Context) -> Said:
     intent, event = text(heard.get("displayName")), text(call.get("triggerEvent"))
     tag = text(mapping(call.get("fulfillmentInfo")).get("tag"))
     shown = _shown(call.get("messages"))
-    signals = _understood(call, heard, page, (tag or "", event or ""))
+    collected = _collected(page)
+    signals = _understood(call, heard, collected, (tag or "", event or ""))
     ends = [*(["handoff"] if shown["handoff"] or is_handoff(tag, context) else [])]
     ends += ["bot_end"] if shown["end"] else []
     turn = text(call.get("detectIntentResponseId"))
@@ -91,24 +92,29 @@ def _call(call: Mapping[str, Any], context: Context) -> Said:
         id=f"{turn}/{ends[0]}" if turn and ends else turn,
         location=text(page.get("displayName")),
         session=_session(session.get("session")),
-        signals=(*signals, *ends),
+        signals=(*signals, *(["slot_filled"] if collected else []), *ends),
         intent=intent,
+    )
+
+
+def _collected(page: Mapping[str, Any]) -> bool:
+    """Whether the page's form has collected a parameter by this turn."""
+    parameters = mapping(page.get("formInfo")).get("parameterInfo")
+    return any(
+        mapping(one).get("justCollected") is True
+        for one in (parameters if isinstance(parameters, list) else ())
     )
 
 
 def _understood(
     call: Mapping[str, Any],
     heard: Mapping[str, Any],
-    page: Mapping[str, Any],
+    collected: bool,
     told: tuple[str, str],
 ) -> list[str]:
     """Whether the turn was understood, as far as the webhook shows it."""
     if any(one.startswith(NO_INPUT) for one in told):
         return ["no_input"]
-    collected = any(
-        mapping(one).get("justCollected") is True
-        for one in mapping(page.get("formInfo")).get("parameterInfo") or ()
-    )
     unheard = bool(text(call.get("text"))) and not heard and not collected
     if unheard or any(one.startswith(NO_MATCH) for one in told):
         return ["fallback"]
@@ -132,6 +138,8 @@ def _row(row: Mapping[str, Any], context: Context) -> Said:
     else:
         confidence = number(match.get("confidence"))
         signals += ["low_confidence"] if confidence is not None and unsure([confidence]) else []
+    if kind == "PARAMETER_FILLING":
+        signals.append("slot_filled")
     if shown["handoff"] or turn.get("agentEscalated") is True or turn.get("userEscalated") is True:
         signals.append("handoff")
     if shown["end"] or turn.get("reachedEndPage") is True:

@@ -43,8 +43,11 @@ UNLIKELY: Final = "action_unlikely_intent"
 SURE: Final = 1.0
 """The confidence of an action that a rule ordered: the turn's own event told why already."""
 
+OWN_SLOTS: Final = frozenset({"requested_slot", "session_started_metadata"})
+"""Slots that Rasa fills for itself: what a form asks next, how a session began."""
+
 _HANDOFFS: Final = frozenset({"pause", "agent"})
-_USED: Final = frozenset({"id", "sender_id", "event", "timestamp", "parse_data"})
+_USED: Final = frozenset({"id", "sender_id", "event", "timestamp", "parse_data", "filled"})
 _TYPED: Final = ("text",)
 
 
@@ -90,10 +93,26 @@ def _turn(call: Mapping[str, Any]) -> dict[str, Any]:
         "parse_data": latest,
         "text": latest.get("text"),
         "slots": tracker.get("slots"),
+        "filled": _filled(tracker.get("events")),
         "paused": tracker.get("paused"),
         "input_channel": tracker.get("latest_input_channel"),
         "version": call.get("version"),
     }
+
+
+def _filled(events: object) -> dict[str, Any]:
+    """The slots that events fill, from the last message of the customer among them on.
+
+    Rasa sets a slot again with every message that says the same, so the values are told as well.
+    """
+    found: dict[str, Any] = {}
+    for event in map(mapping, reversed(events if isinstance(events, list) else [])):
+        name = text(event.get("name"))
+        if event.get("event") == "user":
+            break
+        if event.get("event") == "slot" and name is not None and name not in OWN_SLOTS:
+            found.setdefault(name, event.get("value"))
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _said(event: Mapping[str, Any], context: Context) -> Said:
@@ -104,6 +123,9 @@ def _said(event: Mapping[str, Any], context: Context) -> Said:
     intent = text(heard.get("name"))
     at = number(event.get("timestamp"))
     kept = {name: value for name, value in event.items() if name not in _USED and value is not None}
+    filled = mapping(event.get("filled")) or _filled([event])
+    if filled:
+        kept["filled"] = filled
     if parsed:
         kept["parse_data"] = {
             name: parsed[name] for name in ("intent", "intent_ranking") if name in parsed
@@ -120,7 +142,10 @@ def _said(event: Mapping[str, Any], context: Context) -> Said:
         id=text(event.get("id")),
         location=intent or action or (text(event.get("name")) if kind == "active_loop" else None),
         session=sender,
-        signals=_signals(kind, action, intent, event, parsed, context),
+        signals=[
+            *_signals(kind, action, intent, event, parsed, context),
+            *(["slot_filled"] if filled else []),
+        ],
         intent=intent,
     )
 

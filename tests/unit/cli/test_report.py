@@ -128,15 +128,35 @@ def test_one_mission_alone_is_reported_where_asked(tmp_path, capsys):
     assert (only["mission"], only["interactions"]) == ("top-up", 1)
 
 
+def test_one_segment_alone_is_reported_where_asked(tmp_path, capsys):
+    gold = {"identifiers": {"user_id": "ben"}, "properties": {"segment": "gold"}}
+    told = [*PAYING, line("12:00", "view-bill", **gold), line("12:01", "payment-confirmed", **gold)]
+    told.append(line("12:05", "nothing-known", identifiers={"user_id": "carl"}))
+    (tmp_path / "day.jsonl").write_bytes(b"".join(told))
+    path = str(tmp_path / "day.jsonl")
+
+    only = report(capsys, path, "--segment", "gold")
+
+    assert (only["segment"], only["journeys"], only["interactions"]) == ("gold", 1, 2)
+    assert (only["completed"]["part"], only["improve"], only["quiet"]) == (1, [], [])
+    assert report(capsys, path, "--segment", "silver")["journeys"] == 0
+    main(["report", path, "--catalogue", SEEDS, "--segment", "gold"])
+    assert "only customers of “gold”" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--segment", "gold"], "expected a catalogue with a property in [segments]; found none"),
         (["--mission", "pay-bil"], 'found "pay-bil". Did you mean "pay-bill"?'),
         (["nowhere.jsonl"], "expected a file of NDJSON results or touchpoints; found none"),
     ],
 )
-def test_misuse_is_told_with_what_was_expected(arguments, said, capsys):
-    assert main(["report", *arguments, "--catalogue", SEEDS]) == 2
+def test_misuse_is_told_with_what_was_expected(arguments, said, capsys, tmp_path):
+    (tmp_path / "missions").mkdir()
+    for name in ("inventory.toml", "missions/pay-bill.toml"):  # but no rules.toml
+        (tmp_path / name).write_bytes((Path(SEEDS) / name).read_bytes())
+    assert main(["report", *arguments, "--catalogue", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
 
 

@@ -59,7 +59,10 @@ async def test_a_turn_that_was_understood():
         ({"messages": [{"liveAgentHandoff": {}}, {"endInteraction": {}}], "dtmfDigits": "0#"},
          ("handoff", "bot_end")),
         ({"text": "gas", "pageInfo": {"formInfo": {"parameterInfo": [{"justCollected": True}]}}},
+         ("slot_filled",)),
+        ({"intentInfo": HEARD, "pageInfo": {"formInfo": {"parameterInfo": [{"state": "FILLED"}]}}},
          ()),
+        ({"intentInfo": HEARD, "pageInfo": {"formInfo": {"parameterInfo": 3}}}, ()),
     ],
 )  # fmt: skip
 async def test_what_a_turn_signals(fields, signals):
@@ -109,6 +112,7 @@ def row(turn=None, **result):
     [
         ({"match": {"matchType": "NO_MATCH", "confidence": 0.0}}, {}, ("fallback",)),
         ({"match": {"matchType": "NO_INPUT"}}, {}, ("no_input",)),
+        ({"match": {"matchType": "PARAMETER_FILLING"}}, {}, ("slot_filled",)),
         ({}, {"noMatch": True}, ("fallback",)),
         ({}, {"noUserInput": True}, ("no_input",)),
         ({"match": {"matchType": "INTENT", "confidence": 0.2}}, {}, ("low_confidence",)),

@@ -64,7 +64,9 @@ async def test_what_the_customer_says_carries_its_intent_and_the_conversation():
         (event("agent", text="Hello, it is me"), ("handoff",)),
         (event("resume"), ()),
         (event("restart"), ("bot_end",)),
-        (event("slot", name="bill_type", value="gas"), ()),
+        (event("slot", name="bill_type", value="gas"), ("slot_filled",)),
+        (event("slot", name="bill_type", value=None), ()),
+        (event("slot", name="requested_slot", value="bill_type"), ()),
         (event("rewind"), ()),
     ],
 )
@@ -81,6 +83,35 @@ async def test_a_turn_that_a_rule_answers_by_a_fallback_counts_once():
     )
 
     assert [one.signals for one in said] == [("fallback",), ()]
+
+
+async def test_a_slot_is_told_with_its_value_by_which_a_new_one_is_known():
+    (slot,) = await told(event("slot", name="bill_type", value="gas"))
+
+    assert properties(slot)["filled"] == {"bill_type": "gas"}
+
+
+async def test_an_action_servers_call_tells_the_slots_of_its_own_turn():
+    door = Door()
+    events = [
+        event("slot", name="bill_type", value="gas"),
+        event("user", text="the one of March"),
+        event("slot", name="month", value="February"),
+        event("slot", name="month", value="March"),
+        event("slot", name="year", value=None),
+        event("slot", name="requested_slot", value="year"),
+    ]
+    call = {"next_action": "action_pay", "sender_id": "conv-1", "tracker": {"events": events}}
+
+    await door.listener.receive(written(call), request("rasa", {}))
+    await door.listener.receive(
+        written(call | {"tracker": {"events": events[:2]}}), request("rasa", {})
+    )
+
+    filled, nothing = door.touchpoints
+    assert filled.signals == ("slot_filled",)
+    assert properties(filled)["filled"] == {"month": "March"}
+    assert (nothing.signals, "filled" in properties(nothing)) == ((), False)
 
 
 async def test_a_hand_off_may_have_a_name_of_ones_own():

@@ -25,7 +25,9 @@ def gathered(
 
 def reported(touchpoints: Iterable[Touchpoint], rules: Rules = RULES, **window: Any) -> Report:
     gathering = gathered(touchpoints, rules)
-    return report_of(gathering.results(**window), rules, window.get("mission"))
+    return report_of(
+        gathering.results(**window), rules, window.get("mission"), window.get("segment")
+    )
 
 
 def pays(who: str, clock: str = "10:00", *signals: str, until: str = "paid") -> list[Touchpoint]:

@@ -28,7 +28,13 @@ def test_not_being_understood_once_is_nothing_to_whom_goes_on() -> None:
     assert the_journey(looking, paying).outcome == "abandoned"
 
 
-@pytest.mark.parametrize("failure", ["http_5xx", "timeout", "crash", "fallback", "no_match"])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "http_5xx", "timeout", "crash", "not_responding", "fallback", "no_match", "no_input",
+        "hangup_by_system", "not_helped",
+    ],
+)  # fmt: skip
 def test_a_completing_touchpoint_that_failed_completes_nothing(failure: str) -> None:
     looking = touchpoint("10:00", name="view-bill")
     failed = touchpoint("10:05", failure, location="/paid")
@@ -46,3 +52,35 @@ def test_it_completes_when_it_works_the_second_time() -> None:
     journey = the_journey(looking, failed, works)
 
     assert (journey.outcome, journey.verdicts.broken) == ("completed", 1)
+
+
+def test_a_payment_that_was_refused_is_no_payment() -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    refused = touchpoint("10:05", "http_4xx", location="/paid")
+
+    journey = the_journey(looking, refused)
+
+    assert (journey.outcome, journey.broke_at) == ("frustrated", "paid")
+
+
+def test_where_no_success_is_expected_a_refusal_keeps_nobody_from_completing() -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    paid = touchpoint("10:05", "http_4xx", channel="app", name="paid-in-app")
+
+    assert the_journey(looking, paid).outcome == "completed"
+
+
+@pytest.mark.parametrize("trouble", ["slow", "js_error", "rage_click", "menu_repeat"])
+def test_what_went_badly_and_yet_was_done_is_completed(trouble: str) -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    paid = touchpoint("10:05", trouble, location="/paid")
+
+    assert the_journey(looking, paid).outcome == "completed"
+
+
+def test_a_look_after_a_payment_that_was_refused_goes_on_with_it() -> None:
+    asking = touchpoint("10:00", channel="chatbot", name="ask-bot", session_hint="c")
+    unhelped = touchpoint("10:01", "not_helped", channel="agent", name="talk", session_hint="c")
+    again = touchpoint("10:02", channel="chatbot", name="ask-bot", session_hint="c")
+
+    assert the_journey(asking, unhelped, again).outcome == "frustrated"

@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 
+from pipeline.stitching.norms import Norms
 from schemas.records import Verdict
-from tests.builders import process, touchpoint
+from tests.builders import RULES, process, touchpoint
 
 
 def verdicts(*touchpoints: object) -> list[tuple[str | None, list[str]]]:
@@ -28,9 +30,28 @@ def test_and_is_a_mere_sign_of_trouble_elsewhere(signal: str) -> None:
     assert verdicts(touchpoint("10:00", signal)) == [("functional", [signal])]
 
 
-@pytest.mark.parametrize("signal", ["menu_repeat", "repeated_intent", "not_helped"])
+@pytest.mark.parametrize(
+    "signal", ["menu_repeat", "repeated_intent", "hangup_by_system", "not_helped"]
+)
 def test_what_the_emitter_counted_or_somebody_said_breaks_anywhere(signal: str) -> None:
     assert verdicts(touchpoint("10:00", signal)) == [("broken", [signal])]
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        "rage_click", "error_click", "js_error", "form_abandoned", "low_confidence", "quick_back",
+        "handoff_failed", "transfer_failed", "queue_abandoned", "fallback", "no_match", "no_input",
+    ],
+)  # fmt: skip
+def test_each_sign_of_trouble_breaks_with_another_and_not_alone(signal: str) -> None:
+    assert verdicts(touchpoint("10:00", signal)) == [("functional", [signal])]
+    assert verdicts(touchpoint("10:00", signal, "slow"))[0][0] == "broken"
+
+
+@pytest.mark.parametrize("signal", ["foreground", "callback", "unheard-of"])
+def test_what_is_no_sign_of_trouble_adds_nothing_to_one(signal: str) -> None:
+    assert verdicts(touchpoint("10:00", signal, "slow")) == [("functional", ["slow"])]
 
 
 def test_two_different_signs_of_trouble_break_and_one_twice_does_not() -> None:
@@ -65,6 +86,7 @@ def test_two_fallbacks_are_enough_where_the_bot_then_ends() -> None:
     end = touchpoint("10:05", "bot_end", channel="chatbot")
 
     assert verdicts(*turns, end)[-1] == ("broken", ["bot_end_after_fallbacks"])
+    assert verdicts(turns[0], end)[-1] == ("functional", [])
 
 
 def test_the_third_miss_at_one_node_breaks_and_not_at_another() -> None:
@@ -74,12 +96,19 @@ def test_the_third_miss_at_one_node_breaks_and_not_at_another() -> None:
 
     assert verdicts(*misses, here)[-1] == ("broken", ["no_match_repeated", "no_input"])
     assert verdicts(*misses, there)[-1] == ("functional", ["no_input"])
+    assert verdicts(misses[0], here)[-1] == ("functional", ["no_input"])
 
 
 def test_the_same_menu_three_times_breaks() -> None:
     visits = [touchpoint(f"10:0{n}", channel="ivr", location="main") for n in range(3)]
 
     assert [verdict for verdict, _ in verdicts(*visits)] == ["functional", "functional", "broken"]
+
+
+def test_three_different_menus_are_a_way_and_no_loop() -> None:
+    visits = [touchpoint(f"10:0{n}", channel="ivr", location=f"menu/{n}") for n in range(3)]
+
+    assert verdicts(*visits)[-1] == ("functional", [])
 
 
 def test_asking_for_a_person_before_any_progress_breaks() -> None:
@@ -93,9 +122,10 @@ def test_asking_for_a_person_before_any_progress_breaks() -> None:
 @pytest.mark.parametrize(
     ("scale", "value", "verdict"),
     [
-        ("ces", 3, "broken"), ("ces", 4, "functional"), ("ces", 7, "excellent"),
-        ("nps", 6, "broken"), ("nps", 7, "functional"), ("nps", 9, "excellent"),
-        ("csat", 2, "broken"), ("csat", 4, "functional"), ("csat", 5, "excellent"),
+        ("ces", 3, "broken"), ("ces", 4, "functional"), ("ces", 6, "functional"),
+        ("ces", 7, "excellent"), ("nps", 6, "broken"), ("nps", 7, "functional"),
+        ("nps", 8, "functional"), ("nps", 9, "excellent"), ("csat", 2, "broken"),
+        ("csat", 3, "functional"), ("csat", 4, "functional"), ("csat", 5, "excellent"),
     ],
 )  # fmt: skip
 def test_an_answer_is_read_by_the_bands_of_its_scale(scale: str, value: int, verdict: str) -> None:
@@ -135,6 +165,27 @@ def test_praise_lifts_what_only_signs_of_trouble_had_broken_and_the_journey_with
     assert (journey.outcome, journey.verdicts.excellent) == ("abandoned", 1)
 
 
+def test_praise_of_what_is_no_step_of_the_mission_is_as_expected() -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    aside = touchpoint("10:01", name="home", rating=("ces", 7))
+    asked_about = touchpoint("10:01", name="home", session_hint="s")
+    answer = touchpoint("10:02", channel="survey", session_hint="s", rating=("nps", 9))
+    again = touchpoint("10:03", channel="survey", session_hint="s", rating=("csat", 5))
+
+    assert verdicts(looking, aside)[1] == ("functional", ["answered_ces", "no_step_of_the_mission"])
+    told = verdicts(touchpoint("10:00", name="view-bill", session_hint="s"), asked_about, answer)
+    assert told[1] == ("functional", ["answered_nps", "no_step_of_the_mission"])
+    both = verdicts(looking, asked_about, answer, again)[1]
+    assert both[1].count("no_step_of_the_mission") == 1
+
+
+def test_praise_of_a_step_or_where_nobody_had_a_mission_is_excellent() -> None:
+    step = touchpoint("10:00", name="view-bill", rating=("ces", 7))
+    alone = touchpoint("10:00", name="home", rating=("ces", 7))
+
+    assert verdicts(step) == verdicts(alone) == [("excellent", ["answered_ces"])]
+
+
 def test_praise_does_not_lift_what_was_broken_before_in_the_session() -> None:
     failed = touchpoint("10:00", "not_helped", channel="ivr", session_hint="call")
     praise = touchpoint("10:05", channel="survey", session_hint="call", rating=("csat", 5))
@@ -142,6 +193,17 @@ def test_praise_does_not_lift_what_was_broken_before_in_the_session() -> None:
 
     assert verdicts(failed, praise)[0] == ("broken", ["not_helped"])
     assert verdicts(failed, later)[1] == ("functional", ["answered_csat", "step_failed"])
+
+
+@pytest.mark.parametrize("failure", ["http_5xx", "http_4xx"])
+def test_nor_what_failed_on_a_step_while_elsewhere_it_was_a_mere_sign(failure: str) -> None:
+    looking = touchpoint("10:00", name="view-bill")
+    on_step = touchpoint("10:01", failure, name="pay-online")
+    elsewhere = touchpoint("10:01", failure, name="home")
+    praised = touchpoint("10:02", name="view-bill", rating=("csat", 5))
+
+    assert verdicts(looking, on_step, praised)[2][1] == ["answered_csat", "step_failed"]
+    assert verdicts(looking, elsewhere, praised)[2] == ("excellent", ["answered_csat"])
 
 
 def test_an_answer_weighs_more_than_signs_of_trouble_and_less_than_a_failure() -> None:
@@ -220,6 +282,18 @@ def test_too_long_in_the_menus_is_a_sign_of_trouble() -> None:
 
     assert reached("10:20") == ("functional", [])  # twice the 95th percentile of 10 min
     assert reached("10:20:01") == ("functional", ["too_long_in_ivr"])
+
+
+def test_less_than_two_minutes_in_the_menus_is_never_too_long() -> None:
+    quick = msgspec.structs.replace(RULES, norms=Norms(nodes={"main": 10.0}))
+
+    def reached(clock: str) -> list[str]:
+        start = touchpoint("10:00", channel="ivr", location="start", session_hint="c")
+        menu = touchpoint(clock, id="menu", channel="ivr", location="main", session_hint="c")
+        return [reason.rule for reason in process([start, menu], quick).verdicts["menu"].reasons]
+
+    assert reached("10:01:59") == []
+    assert reached("10:02") == ["too_long_in_ivr"]
 
 
 def test_a_mission_may_have_thresholds_of_its_own() -> None:

@@ -13,7 +13,8 @@ from pipeline.console import downloads
 from pipeline.console.matrix import heat, matrix_of
 from pipeline.console.questions import Cast
 from pipeline.console.standing import Process, Vitals
-from schemas.records import DeadLetter, Reason
+from schemas.letters import DeadLetter
+from schemas.records import Reason
 from tests.builders import RULES
 from tests.unit.console.stores import (
     NOW,

@@ -5,6 +5,16 @@ import asyncio
 from tests.browser.site import told
 
 
+def button(place, attribute="title", value=""):
+    """A script that puts one more button on the page, in a line of its own."""
+    return (
+        "((line, made) => { document.body.append(line); line.append(made);"
+        f" made.textContent = 'More'; line.id = '{place}';"
+        f" made.setAttribute('{attribute}', '{value}') }})"
+        "(document.createElement('p'), document.createElement('button'))"
+    )
+
+
 async def test_a_page_view_tells_page_session_and_visitor_and_no_query(site):
     tab = await site.visit("/shop?name=ann#part")
 
@@ -43,6 +53,39 @@ async def test_rage_on_what_answers_is_rage_and_not_dead_and_two_clicks_are_none
 
     (rage,) = site.named("rage_click", "dead_click")
     assert (rage.signals, told(rage)["clicks"]) == (("rage_click",), 3)
+
+
+async def test_clicks_apart_in_time_or_place_are_no_rage(site):
+    slow, wandering = await site.visit(), await site.visit()
+    await slow.click("#works", times=2)
+    await slow.run(
+        "performance.now = ((was) => () => was.call(performance) + 1001)(performance.now)"
+    )
+    await slow.click("#works")
+    await wandering.run(button("here"))
+    await wandering.run(button("there"))
+    await wandering.click("#here button", times=2)
+    await wandering.click("#there button")
+    await slow.close()
+    await wandering.close()
+    await site.has("web_vitals", 2)
+
+    assert site.named("rage_click") == []
+
+
+async def test_what_is_made_for_many_clicks_is_clicked_many_times(site):
+    tab = await site.visit()
+    marks = ("class", "calendar-next"), ("id", "my-player"), ("role", "slider"), ("role", "grid")
+    for number, mark in enumerate(marks):
+        await tab.run(button(f"many-{number}", *mark))
+        await tab.click(f"#many-{number} button", times=4)
+    await tab.run(button("few"))
+    await tab.click("#few button", times=3)
+    await tab.close()
+    await site.has("web_vitals")
+
+    (rage,) = site.named("rage_click")
+    assert told(rage)["clicks"] == 3
 
 
 async def test_an_error_right_after_a_click_is_an_error_click_told_once(site):
@@ -131,3 +174,13 @@ async def test_going_back_within_five_seconds_is_told_of_the_page_that_was_left(
 
     backs = {one.location: told(one)["back_to"] for one in site.named("quick_back")}
     assert backs == {"/help.html": "/shop", "/tariffs": "/shop"}
+
+
+async def test_going_back_later_is_none(site):
+    tab = await site.visit()
+    await tab.run("history.pushState({}, '', '/tariffs')")
+    await tab.run("Date.now = ((was) => () => was() + 5001)(Date.now)")
+    await tab.run("history.back()")
+    await site.has("page_view", 3)
+
+    assert site.named("quick_back") == []

@@ -95,6 +95,20 @@ def test_of_a_handful_of_breaks_nothing_is_called_certain(broken):
     assert found.certain == (broken >= COMPARED_MIN)
 
 
+def test_many_touchpoints_are_compared_at_once_and_held_to_one_rate():
+    """One loss among five breaks is chance in 7 of 100 cases: enough alone, not among others."""
+    paid = [*works(60), *(one for n in range(4) for one in pays(f"s{n}", "10:00", "http_5xx"))]
+    slow_bills = []
+    for n in range(5):
+        looked, *then = pays(f"v{n}")
+        slow_bills += [msgspec.structs.replace(looked, signals=("timeout",)), *then]
+
+    alone, among = reported([*paid, *breaks(1)]), reported([*paid, *breaks(1), *slow_bills])
+
+    assert at_mission(alone, "pay-online").certain
+    assert not at_mission(among, "pay-online").certain
+
+
 def test_a_break_that_customers_get_over_is_not_certain_to_cost_anything():
     survived = [one for n in range(8) for one in pays(f"s{n}", "10:00", "http_5xx")]
 
@@ -209,6 +223,14 @@ def test_what_costs_most_money_goes_before_what_costs_most_missions():
     assert report.ordered_by == "value"
     assert report.improve == ("pay-online", "main-menu")
     assert report.headline.startswith("Mend “Paying” first")
+
+
+def test_of_two_that_cost_as_much_the_moment_of_truth_is_the_first():
+    looking = touchpoint("10:00", name="view-bill", user_id="anna")
+    paying = touchpoint("10:01", "http_5xx", name="pay-online", user_id="anna")
+    menu = touchpoint("10:02", "not_helped", name="main-menu", channel="ivr", user_id="ben")
+
+    assert reported([looking, paying, menu]).improve == ("pay-online", "main-menu")
 
 
 def test_nothing_broken_leaves_nothing_to_improve():

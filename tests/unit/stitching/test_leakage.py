@@ -82,6 +82,26 @@ def test_a_planned_change_of_channel_blames_nobody() -> None:
     assert process([asking, talking]).verdicts["1"].verdict == "functional"
 
 
+def test_a_person_who_joins_a_chat_blames_nothing_of_it() -> None:
+    asking = touchpoint(
+        "10:00", id="1", channel="chatbot", name="x", intent="bill", session_hint="c"
+    )
+    joining = touchpoint("10:01", id="2", channel="agent", name="note", session_hint="c")
+    elsewhere = touchpoint("10:01", id="2", channel="agent", name="note", session_hint="d")
+
+    assert rules_of([asking, joining], "1") == ("functional", [])
+    assert rules_of([asking, elsewhere], "1") == ("broken", ["leaked_to_call"])
+
+
+def test_what_follows_a_hand_off_was_agreed() -> None:
+    fields = {"id": "1", "channel": "chatbot", "name": "x", "intent": "bill", "session_hint": "c"}
+    handing = touchpoint("10:00", "handoff", **fields)
+    ringing = call("10:05", "2", anonymous_id="browser")
+
+    assert rules_of([handing, ringing], "1") == ("functional", [])
+    assert rules_of([touchpoint("10:00", **fields), ringing], "1")[1] == ["leaked_to_call"]
+
+
 def test_a_call_within_a_week_of_another_shows_that_it_did_not_help() -> None:
     first = call("10:00", "1")
 
@@ -157,9 +177,10 @@ def test_who_got_what_they_wanted_may_call_again_for_the_next_one() -> None:
     first = call("10:00", "1")
     paid = visit("10:05", "2", name="page_view", location="/paid")
 
-    told = process([first, paid, call("10:00", "3", day=2)])
+    for again in (call("10:20", "3"), call("10:00", "3", day=2)):
+        told = process([first, paid, again])
 
-    assert [told.verdicts[id_].verdict for id_ in ("1", "2")] == ["functional", "functional"]
+        assert [told.verdicts[id_].reasons for id_ in ("1", "2")] == [(), ()]
 
 
 def test_coming_back_within_a_day_without_a_step_further_is_a_sign_of_trouble() -> None:

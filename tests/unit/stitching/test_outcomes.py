@@ -105,6 +105,40 @@ def test_a_mission_may_have_its_own_divisor_of_effort() -> None:
     assert the_outcome(LOOKING, raging, PAID, rules=rules).effort == 7 - 3 / 1.5
 
 
+@pytest.mark.parametrize(
+    ("signals", "load"),
+    [
+        (("rage_click",), 3), (("dead_click",), 2), (("error_click",), 2), (("quick_back",), 1),
+        (("transfer",), 2), (("fallback",), 0), (("fallback", "fallback"), 2),
+        (("no_match", "fallback", "no_match"), 4), (("no_input", "no_input"), 0), (("slow",), 0),
+    ],
+)  # fmt: skip
+def test_each_signal_weighs_as_much_effort_as_the_frustration_score_says(
+    signals: tuple[str, ...], load: int
+) -> None:
+    paying = touchpoint("10:05", *signals, name="pay-online")
+
+    assert the_outcome(LOOKING, paying, PAID).effort == round(7 - load / 3, 2)
+
+
+def test_no_way_is_harder_than_very_hard() -> None:
+    raging = touchpoint("10:05", *["rage_click"] * 9, name="pay-online")
+
+    assert the_outcome(LOOKING, raging, PAID).effort == 1.0
+
+
+def test_what_cost_the_mission_is_the_last_that_broke_a_moment_of_truth_before_others() -> None:
+    bills = [touchpoint(f"10:0{n}", "http_5xx", name="view-bill") for n in (1, 4)]
+    truth = touchpoint("10:02", "http_5xx", name="pay-online")
+    unknown = touchpoint("10:05", "not_helped", name="x")
+    receipt = touchpoint("10:06", "http_5xx", location="/paid")
+
+    assert the_outcome(bills[0], truth, bills[1]).broke_at == "pay-online"
+    assert the_outcome(bills[0], receipt).broke_at == "paid"
+    assert the_outcome(bills[0], unknown).broke_at == "view-bill"
+    assert the_outcome(LOOKING, unknown).broke_at == "other"
+
+
 def test_a_step_begun_again_after_it_was_left_is_a_restart_and_one_that_goes_on_is_none() -> None:
     looks = [touchpoint("10:01", name="view-bill"), touchpoint("10:05", name="view-bill")]
     paying = touchpoint("10:03", name="pay-online")

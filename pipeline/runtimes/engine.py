@@ -43,6 +43,17 @@ class StateStore(Protocol):
         """Keys whose `due_at` has come, earliest first."""
 
 
+class _Reader:
+    """Who takes the messages of a topic: a stage and its store, their functions at hand."""
+
+    __slots__ = ("counted", "delete", "due_at", "get", "put", "step")
+
+    def __init__(self, stage: Stage, store: StateStore, counted: bool) -> None:
+        self.step, self.due_at = stage.step, stage.due_at
+        self.get, self.put, self.delete = store.get, store.put, store.delete
+        self.counted = counted
+
+
 class Snapshot(msgspec.Struct, array_like=True):
     """What the engine knows beside the states."""
 
@@ -62,6 +73,7 @@ class Engine:
             result depends on it.
         watching: Whether votes are counted and watched. A replay that is asked for neither votes
             nor alerts need not; the other results do not depend on it.
+        counting: Whether the books are kept. What ends with its process need not.
 
     Attributes:
         outbox: What was sent since it was last emptied, in order; the runtime empties it.
@@ -76,6 +88,7 @@ class Engine:
         *,
         expire_after: int = 1,
         watching: bool = True,
+        counting: bool = True,
     ) -> None:
         self.outbox: list[Message] = []
         self.failures: list[tuple[str, str, Exception]] = []
@@ -83,8 +96,8 @@ class Engine:
         self._moves = 0
         self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
-        self._readers: dict[str, tuple[Stage, StateStore]] = {
-            topic: (stage, stores[stage.name])
+        self._readers = {
+            topic: _Reader(stage, stores[stage.name], topic in COUNTED and counting)
             for stage in STAGES
             for topic in (*stage.reads, *stage.inward)
         }
@@ -175,29 +188,33 @@ class Engine:
         inward = self._inward
         while True:
             for message in messages:  # it grows while it is walked
-                if message.topic in inward:
+                topic = message.topic
+                if topic not in readers:
+                    outbox.append(message)
+                elif topic in inward:
                     messages.extend(self._step(message))
-                    continue
-                outbox.append(message)
-                if message.topic not in readers:
-                    continue
-                if type(message.record) is Touchpoint:
-                    waiting.append(message)
                 else:
-                    messages.extend(self._step(message))
+                    outbox.append(message)
+                    if type(message.record) is Touchpoint:
+                        waiting.append(message)
+                    else:
+                        messages.extend(self._step(message))
             if taken == len(waiting):
                 return
             messages = self._step(waiting[taken])
             taken += 1
 
     def _step(self, message: Message) -> list[Message]:
-        stage, store = self._readers[message.topic]
+        reader, known = self._readers[message.topic], self._known
         key, rules = message.key, self._rules
-        known = self._known
-        change = stage.step(store.get(key), key, message, known.watermark.at, rules)
-        if message.topic in COUNTED:
+        change = reader.step(reader.get(key), key, message, known.watermark.at, rules)
+        if reader.counted:
             known.books.step((message,), change)
-        self._keep(stage, store, key, change.state)
+        state = change.state
+        if state is None:
+            reader.delete(key)
+        else:
+            reader.put(key, state, reader.due_at(state, rules))
         return change.results
 
     def _keep(self, stage: Stage, store: StateStore, key: str, state: Any) -> None:

@@ -105,5 +105,6 @@ class MemoryStates:
 
 
 def in_memory(rules: Rules, *, watching: bool = True) -> Engine:
-    """An engine whose states are kept in memory; see `Engine` for `watching`."""
-    return Engine({stage.name: MemoryStates() for stage in STAGES}, rules, watching=watching)
+    """An engine whose states are kept in memory, without books; see `Engine` for `watching`."""
+    stores = {stage.name: MemoryStates() for stage in STAGES}
+    return Engine(stores, rules, watching=watching, counting=False)

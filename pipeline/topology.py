@@ -12,7 +12,7 @@ go from a stage to itself: they are stepped at once, in the same partition, and 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -59,6 +59,9 @@ from schemas.topics import (
     VERDICTS,
     VOTES,
 )
+
+UNKNOWN: Final = datetime.fromtimestamp(0, UTC)
+"""The watermark while partitions have yet to say how far they are."""
 
 TOO_LATE: Final = "too_late"
 """Reason of a dead letter: older than the revision window."""
@@ -265,7 +268,7 @@ def _watch_at_once(
     counted = [one.record for one in messages if isinstance(one.record, Votes)]
     if counted:
         assert not isinstance(state, Presences)
-        change = alerts.observe(state or Watched(key), counted, rules)
+        change = alerts.observe(state or Watched(key), counted, rules, watermark or UNKNOWN)
         state, results = change.state, change.results
     for message in messages:
         if not isinstance(message.record, Votes):

@@ -34,12 +34,17 @@ GROWN: Final = 2
 _MINUTE: Final = timedelta(minutes=1)
 
 
-def observe(state: Watched, counted: Iterable[Votes], rules: Rules) -> Change[Watched]:
+def observe(
+    state: Watched, counted: Iterable[Votes], rules: Rules, watermark: datetime | None = None
+) -> Change[Watched]:
     """Totals, each of one partition, series and minute. A repeat changes nothing.
 
     What several of them change is judged once. Totals of minutes that are no longer kept are left
-    aside.
+    aside. The watermark tells how far the slowest partition has come: as far as that, minutes are
+    kept for its votes, however far ahead others are. Without one they are kept for none.
     """
+    if watermark is not None:
+        state.reached = max(state.reached, minute_of(watermark))
     results: list[Message] = []
     changed: dict[str, Series] = {}
     for votes in counted:
@@ -75,6 +80,7 @@ def expire(state: Watched, watermark: datetime, rules: Rules) -> Change[Watched 
     What no votes come for is forgotten in the end, unless it is broken: that it stays.
     """
     last = max((one.minutes[-1].at for one in state.series.values() if one.minutes), default=0)
+    state.reached = max(state.reached, minute_of(watermark))
     state.now = max(state.now, min(minute_of(watermark), last + baseline.FORGOTTEN))
     results = _judge(state, state.series.items(), rules)
     if state.look and state.now > state.look:

@@ -36,6 +36,10 @@ HARD_RULES: Final = HARD | HARD_ON_STEP
 MARKED_EVERY: Final = 45
 """Minutes, at least, from one mark to the next (P): so many more are kept than have to be."""
 
+WAITED_FOR: Final = 24 * HOUR
+"""Minutes, at most, that are kept longer for partitions whose votes are behind (P): where a backlog
+is read, or a worker was down."""
+
 LONE: Final = 10
 """Minutes before the first mark that are kept one by one: runs and the present share see them."""
 
@@ -112,7 +116,8 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         touchpoint: Its id in the inventory.
-        now: The minute that event time has come to, since 1970.
+        now: The minute that event time has come to, since 1970, where it has come farthest.
+        reached: Where it has come least far; -1 where nobody says so.
         series: By mission, and `OVERALL`.
         faults: The alerts that fire at what it needs, by touchpoint.
         told: The alert that was told to those that need it; empty where none fires.
@@ -131,6 +136,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
     look: int = 0
     channel: float = 0.0
     sources: dict[str, int] = {}
+    reached: int = -1
 
 
 def begun(minute: int, rules: Rules) -> Series:
@@ -278,7 +284,8 @@ def mark(series: Series) -> None:
 
 def let_go(state: Watched, series: Series, rules: Rules) -> None:
     """Minutes that are older than what is kept become part of what is usual."""
-    until, marks = state.now - minutes_in(rules.alerts.kept), series.marks
+    slowest = state.now if state.reached < 0 else max(state.reached, state.now - WAITED_FOR)
+    until, marks = min(state.now, slowest) - minutes_in(rules.alerts.kept), series.marks
     if len(marks) < 2 or marks[1].at > until:
         return
     before = marks[0].at

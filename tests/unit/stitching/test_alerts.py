@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from pipeline.stitching import alerts, watched
 from pipeline.stitching.change import Message
@@ -291,3 +292,19 @@ def test_of_a_long_day_only_what_is_kept_is_kept():
     assert len(corrected) <= 120 + watched.MARKED_EVERY + alerts.JUDGED_EVERY
     assert len(WATCH.encode(watching.state)) <= 4096
     assert len(series.usual) <= 4
+
+
+def test_minutes_are_kept_for_the_votes_of_a_partition_that_is_hours_behind():
+    def hear(state: Watched, partition: int, reached: int) -> Watched:
+        watermark = at("10:00") + timedelta(minutes=reached)
+        for minute in range(600):
+            one = votes(minute, 2, 0, partition=partition)
+            state = alerts.observe(state, [one], LEARNT, watermark).state
+        return state
+
+    state = hear(hear(Watched("pay-online"), 0, 0), 1, 0)
+    for minute in (1400, 1700):
+        later = at("10:00") + timedelta(minutes=minute)
+        state = alerts.observe(state, [votes(minute, 1, 0)], LEARNT, later).state
+
+    assert state.series[""].baseline.whole.votes == pytest.approx(4 * 600, rel=0.05)

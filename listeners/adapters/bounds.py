@@ -8,7 +8,7 @@ to be encoded further down.
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
@@ -32,6 +32,27 @@ _BYTES_A_KEY: Final = 5  # `"":0,` is the shortest.
 
 _decode_any: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
+
+_LEVELS: Final = 7
+_KEY_LENGTH: Final = 256
+
+
+def _plain(levels: int) -> Any:
+    """The type of an object whose keys, integers and depth are certainly within bounds.
+
+    The decoder checks them as it goes, several times as quickly as can be done afterwards.
+    """
+    key: Any = Annotated[str, msgspec.Meta(max_length=_KEY_LENGTH)]
+    integer: Any = Annotated[int, msgspec.Meta(ge=_LONG_MIN, le=2**63 - 1)]
+    found: Any = str | integer | float | bool | None
+    for _ in range(levels - 1):
+        found = str | integer | float | bool | None | dict[key, found] | list[found]
+    return dict[key, found]
+
+
+_decode_plain: Final[Callable[[bytes], dict[str, Any]]] = msgspec.json.Decoder(
+    _plain(_LEVELS)
+).decode
 
 
 class Bounds(NamedTuple):
@@ -81,6 +102,33 @@ def read(
         raise explain(value) or _unexplained(error) from error
 
 
+def object_of(item: bytes, bounds: Bounds, exact: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Decode one item that is a loose object, and check all of it.
+
+    Args:
+        item: JSON bytes.
+        bounds: The limits.
+        exact: As in `read`.
+
+    Raises:
+        ItemRefused: With its reason and place.
+    """
+    if ordinary(item, bounds):
+        try:
+            if bounds.depth_max >= _LEVELS and bounds.key_length_max >= _KEY_LENGTH:
+                return _decode_plain(item)
+        except FAULTS:
+            pass  # Not as plain as nearly all are; then it is looked at more closely.
+        try:
+            value = _decode_any(item)
+        except FAULTS:
+            value = None  # The walk finds out what is wrong.
+        if isinstance(value, dict):
+            check_object(value, bounds, "$", depth=1)
+            return value
+    return walked(item, bounds, exact)
+
+
 def ordinary(item: bytes, bounds: Bounds) -> bool:
     """Whether what an item's length, its bytes and `check_object` show is all there is to show."""
     size = len(item)
@@ -112,9 +160,9 @@ def check_object(value: dict[str, Any], bounds: Bounds, where: str, depth: int =
 def _fits(value: dict[str, Any], key_length_max: int, levels: int) -> bool:
     if levels < 0:
         return False
-    if value and max(map(len, value)) > key_length_max:
-        return False
-    for member in value.values():
+    for key, member in value.items():
+        if len(key) > key_length_max:
+            return False
         kind = member.__class__
         if kind is str or kind is float:
             continue
@@ -124,9 +172,26 @@ def _fits(value: dict[str, Any], key_length_max: int, levels: int) -> bool:
         elif kind is dict:
             if not _fits(member, key_length_max, levels - 1):
                 return False
-        elif kind is list and not _fits(
-            {str(index): one for index, one in enumerate(member)}, key_length_max, levels - 1
-        ):
+        elif kind is list and not _all_fit(member, key_length_max, levels - 1):
+            return False
+    return True
+
+
+def _all_fit(value: list[Any], key_length_max: int, levels: int) -> bool:
+    """The same for an array; two functions, since this is asked of every object that comes in."""
+    if levels < 0:
+        return False
+    for member in value:
+        kind = member.__class__
+        if kind is str or kind is float:
+            continue
+        if kind is int:
+            if not _LONG_MIN <= member <= _LONG_MAX:
+                return False
+        elif kind is dict:
+            if not _fits(member, key_length_max, levels - 1):
+                return False
+        elif kind is list and not _all_fit(member, key_length_max, levels - 1):
             return False
     return True
 

@@ -283,7 +283,7 @@ def _claimed(written: Mapping[str, Any]) -> datetime | None:
 
 
 def _scalar(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
 def _invalid(*, where: str, expected: str, found: object) -> ItemRefused:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from pipeline.console.lookups import Lookups
-from pipeline.console.pieces import address
+from pipeline.console.pieces import address, choices
 from pipeline.console.questions import LONG, SHORT, WHOLE, Hours, Questions
 from pipeline.console.standing import Standing, Vitals
 from pipeline.console.store import TALLY_HOURS, milliseconds, minute_of
+from pipeline.reporting.markup import Markup
 from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
 
@@ -75,6 +76,20 @@ class Asked(NamedTuple):
     def window(self, windows: tuple[Window, ...], usual: Window) -> Window:
         """The one that is asked for; the usual one where none, or none of these, is."""
         return next((one for one in windows if one.key == self.query.get("window")), usual)
+
+    def other_windows(self, offered: tuple[Window, ...], chosen: Window) -> Markup:
+        """Links to the same page, with the same filters, of other times."""
+        return choices(
+            "Time",
+            (
+                (
+                    one.name,
+                    address(self.path, **{**self.query, "window": one.key}),
+                    one.key == chosen.key,
+                )
+                for one in offered
+            ),
+        )
 
     def first_minute(self, window: Window) -> int:
         """The minute with which a window's spans begin."""

@@ -56,7 +56,8 @@ def document(
         element("link", rel="stylesheet", href="/static/report.css"),
         element("link", rel="stylesheet", href="/static/console.css"),
         element("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
-        element("script", src="/static/console.js", defer=""),
+        # Before anything is painted, so that no line moves when its time is put into another zone.
+        element("script", src="/static/console.js", defer="", blocking="render"),
     )
     main = element(
         "main",
@@ -107,7 +108,11 @@ def _welcome(emitters_url: str) -> Markup:
     return element(
         "div",
         element("p", "No touchpoint has come in yet.", class_="headline"),
-        element("p", "Send the first one; it is shown here within seconds.", class_="explanation"),
+        element(
+            "p",
+            "Send the first one: within seconds this page says how it went; Touchpoints lists it.",
+            class_="explanation",
+        ),
         _copyable(command, "first"),
         element("p", "Or send a day of a telecom's customers, with a break in it:"),
         _copyable(f"touchpoints demo --url {url}", "demo"),

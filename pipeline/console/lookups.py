@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-import msgspec
-
 from pipeline.console.store import milliseconds, moment
 from pipeline.stitching.ids import customer_of
 from schemas import codec
-from schemas.records import JourneyOutcome, Session, Verdict
+from schemas.records import Alert, JourneyOutcome, Session, Verdict
 
 STORY_MAX: Final = 1_000
 """Interactions of one customer that are told, the latest (P)."""
@@ -31,45 +29,6 @@ OWNERS_MAX: Final = 50
 
 LEFT: Final = ""
 """Where a customer went who was not seen again."""
-
-
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert as far as it is shown; what a newer version of the pipeline adds is passed over.
-
-    Attributes: as `schemas.records.Alert`.
-    """
-
-    id: str
-    version: int
-    state: str
-    touchpoint: str
-    mission: str | None = None
-    severity: str
-    since: datetime
-    at: datetime
-    usual_share: float
-    present_share: float
-    votes: int
-    customers: int
-    evidence: float
-    threshold: float
-    sentence: str
-    reasons: dict[str, int] = {}
-    touchpoints: tuple[str, ...] = ()
-    missions: tuple[str, ...] = ()
-    within: str | None = None
-    flaps: int = 0
-    resolved_at: datetime | None = None
-    kind: str = "broken"
-    shared: dict[str, str] = {}
-
-    @property
-    def firing(self) -> bool:
-        """Whether it stands."""
-        return self.state == "firing"
-
-
-_incident: Final = msgspec.json.Decoder(Incident).decode
 
 
 class Story(NamedTuple):
@@ -104,29 +63,29 @@ class Lookups:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def incidents(self, since: int, limit: int = 200) -> list[Incident]:
+    def incidents(self, since: int, limit: int = 200) -> list[Alert]:
         """Those that stand, and those that changed since a time; what stands first, then newest."""
         rows = self._connection.execute(
             "SELECT record FROM alerts WHERE state = 'firing' OR happened >= ?"
             " ORDER BY state <> 'firing', since DESC LIMIT ?",
             (since, limit),
         )
-        return [_incident(record) for (record,) in rows]
+        return [codec.decode(record, Alert) for (record,) in rows]
 
-    def incidents_at(self, touchpoint: str, limit: int = 20) -> list[Incident]:
+    def incidents_at(self, touchpoint: str, limit: int = 20) -> list[Alert]:
         """Those of one touchpoint, newest first."""
         rows = self._connection.execute(
             "SELECT record FROM alerts WHERE touchpoint = ? ORDER BY since DESC LIMIT ?",
             (touchpoint, limit),
         )
-        return [_incident(record) for (record,) in rows]
+        return [codec.decode(record, Alert) for (record,) in rows]
 
-    def incident(self, id_: str) -> list[Incident]:
+    def incident(self, id_: str) -> list[Alert]:
         """All versions of one that are known, the first one first."""
         rows = self._connection.execute(
             "SELECT record FROM alert_versions WHERE id = ? ORDER BY version", (id_,)
         )
-        return [_incident(record) for (record,) in rows]
+        return [codec.decode(record, Alert) for (record,) in rows]
 
     def broken(
         self, touchpoint: str, mission: str | None, first: int, last: int, limit: int
@@ -141,7 +100,7 @@ class Lookups:
         )
         return [codec.decode(record, Verdict) for (record,) in rows]
 
-    def customers_hit(self, one: Incident, last: int) -> int:
+    def customers_hit(self, one: Alert, last: int) -> int:
         """How many customers an incident hit until a time; at most `HIT_MAX` interactions count."""
         (count,) = self._connection.execute(
             "SELECT count(DISTINCT customer) FROM (SELECT customer FROM verdicts WHERE broken = 1"

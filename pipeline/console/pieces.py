@@ -267,6 +267,29 @@ def figures(shown: Iterable[tuple[str, str]]) -> Markup:
     )
 
 
+def kept(name: str, value: str | None) -> Markup:
+    """Part of a form that leaves another filter as it is."""
+    return element("input", type="hidden", name=name, value=value) if value else Markup("")
+
+
+def search(action: str, typed: str, *more: str) -> Markup:
+    """A form that filters touchpoints by name, and by what else; works without a script."""
+    return element(
+        "form",
+        element(
+            "label",
+            element("span", "Touchpoint"),
+            element("input", type="search", name="q", value=typed, id="q"),
+        ),
+        *more,
+        element("button", "Show", type="submit"),
+        method="get",
+        action=action,
+        role="search",
+        class_="filters",
+    )
+
+
 def choices(label: str, options: Iterable[tuple[str, str, bool]]) -> Markup:
     """Links of which one is chosen: text, address, whether it is."""
     return element(

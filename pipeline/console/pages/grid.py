@@ -14,9 +14,10 @@ from pipeline.console.pieces import (
     Table,
     address,
     below,
-    choices,
+    kept,
     link,
     nothing,
+    search,
     section,
     table_of,
 )
@@ -80,18 +81,7 @@ def matrix_table(rows: Shown, words: Words) -> Table:
 
 def matrix_section(asked: Asked, rows: Shown, table: Table) -> Section:
     """Touchpoints against missions."""
-    query = asked.query
-    windows = choices(
-        "Time",
-        (
-            (
-                one.name,
-                address("/", **{**query, "window": one.key}),
-                one.key == rows.window.key,
-            )
-            for one in LATELY
-        ),
-    )
+    windows = asked.other_windows(LATELY, rows.window)
     about = (
         "Each cell says which share of visits broke, and of how many. The darker, the larger the "
         "share; the line is its course over this time."
@@ -121,7 +111,7 @@ def matrix_section(asked: Asked, rows: Shown, table: Table) -> Section:
 
 
 def filters(asked: Asked) -> Markup:
-    """A form that filters by name and mission; works without a script."""
+    """A form that filters by name and mission."""
     chosen = asked.query.get("mission", "")
     options = [
         element(
@@ -132,28 +122,13 @@ def filters(asked: Asked) -> Markup:
         )
         for name in sorted(asked.rules.missions.all, key=asked.words.mission)
     ]
-    window = asked.query.get("window")
-    return element(
-        "form",
-        element(
-            "label",
-            element("span", "Touchpoint"),
-            element("input", type="search", name="q", value=asked.query.get("q", ""), id="q"),
-        ),
-        element(
-            "label",
-            element("span", "Mission"),
-            element(
-                "select", element("option", "All missions", value=""), *options, name="mission"
-            ),
-        ),
-        element("input", type="hidden", name="window", value=window) if window else "",
-        element("button", "Show", type="submit"),
-        method="get",
-        action="/",
-        role="search",
-        class_="filters",
+    missions = element(
+        "label",
+        element("span", "Mission"),
+        element("select", element("option", "All missions", value=""), *options, name="mission"),
     )
+    window = kept("window", asked.query.get("window"))
+    return search("/", asked.query.get("q", ""), missions, window)
 
 
 def grid(rows: Shown, words: Words) -> Markup:

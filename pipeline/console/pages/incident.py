@@ -1,4 +1,4 @@
-"""Incident: what broke since when, how sure that is, whom it hit, and where they went."""
+"""Alert: what broke since when, how sure that is, whom it hit, and where they went."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from pipeline.console.asking import Asked
 from pipeline.console.charts import Level, Stack, shares, stacks
-from pipeline.console.lookups import LEFT, Incident
+from pipeline.console.lookups import LEFT
 from pipeline.console.pages.now import Hit, cost_words, effects, hit_of, hours_since
 from pipeline.console.pieces import (
     Cell,
@@ -31,7 +31,7 @@ from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
 from pipeline.reporting.wording import CHANNELS, Words, counted, percent, reason
-from schemas.records import Verdict
+from schemas.records import Alert, Verdict
 
 PLACE: Final = "now"
 
@@ -46,7 +46,7 @@ COLUMNS_MAX: Final = 90
 class Rows(NamedTuple):
     """What the page is made of; `versions` is empty where there is no such incident."""
 
-    versions: list[Incident]
+    versions: list[Alert]
     hit: Hit | None
     course: list[Point]
     samples: list[Verdict]
@@ -113,7 +113,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             table_of(history, asked.here),
         ),
     )
-    return Page(f"Incident: {name}", PLACE, sections, (history, samples, went))
+    return Page(f"Alert: {name}", PLACE, sections, (history, samples, went))
 
 
 def _head(hit: Hit, course: Sequence[Point], words: Words) -> Markup:
@@ -127,12 +127,14 @@ def _head(hit: Hit, course: Sequence[Point], words: Words) -> Markup:
         element(
             "p",
             badge(one.state),
-            element("span", f"{one.severity}: {urgency}" if one.firing else ""),
+            element("span", f"{one.severity}: {urgency}" if one.state == "firing" else ""),
             class_="meta",
         ),
         element("h2", words.touchpoint(one.touchpoint), class_="headline"),
         element("p", where, ", since ", time_of(one.since), *ended, class_="explanation"),
-        element("p", *effects(hit, words, share), class_="measured") if one.firing else "",
+        element("p", *effects(hit, words, share), class_="measured")
+        if one.state == "firing"
+        else "",
         element(
             "p",
             "Part of ",
@@ -146,7 +148,7 @@ def _head(hit: Hit, course: Sequence[Point], words: Words) -> Markup:
     )
 
 
-def _during(one: Incident, course: Sequence[Point]) -> tuple[int, int]:
+def _during(one: Alert, course: Sequence[Point]) -> tuple[int, int]:
     """Votes, and broken ones, from when it began until it was over."""
     first, last = minute_of(one.since), minute_of(one.resolved_at or one.at + AFTER)
     within = [point for point in course if first <= point.minute < max(last, first + 1)]
@@ -165,7 +167,7 @@ def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
             (
                 percent(broken / votes) if votes else "-",
                 f"of {counted(votes, 'visit')} since it began"
-                if one.firing
+                if one.state == "firing"
                 else f"of {counted(votes, 'visit')} broke while it lasted",
             ),
             (percent(one.usual_share), "is usual at this hour"),
@@ -175,7 +177,7 @@ def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
     )
 
 
-def course_chart(one: Incident, course: Sequence[Point]) -> Markup:
+def course_chart(one: Alert, course: Sequence[Point]) -> Markup:
     """Shares over time; for silence, visits over time."""
     if not course:
         return nothing("The minutes of this time are not kept any more.")
@@ -303,7 +305,7 @@ def samples_table(samples: Sequence[Verdict], words: Words, *, operator: bool) -
     return Table("samples", "interactions that broke", columns, rows, shown_max=12)
 
 
-def history_table(versions: Sequence[Incident]) -> Table:
+def history_table(versions: Sequence[Alert]) -> Table:
     """What was known when."""
     return Table(
         "history",
@@ -320,7 +322,7 @@ def history_table(versions: Sequence[Incident]) -> Table:
         [
             (
                 Cell(one.at),
-                Cell(one.state, badge("broken" if one.firing else one.state)),
+                Cell(one.state, badge("broken" if one.state == "firing" else one.state)),
                 Cell(one.present_share, percent(one.present_share)),
                 Cell(one.votes),
                 Cell(one.customers),

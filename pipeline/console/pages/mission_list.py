@@ -9,9 +9,7 @@ from pipeline.console.pieces import (
     Column,
     Page,
     Table,
-    address,
     below,
-    choices,
     link,
     nothing,
     section,
@@ -43,13 +41,7 @@ def gather(asked: Asked) -> All:
 def show(asked: Asked, rows: All) -> Page:
     """The list."""
     table = missions_table(rows.missions, asked.words, asked.rules)
-    windows = choices(
-        "Time",
-        (
-            (one.name, address("/missions", window=one.key), one.key == rows.window.key)
-            for one in LOOKING_BACK
-        ),
-    )
+    windows = asked.other_windows(LOOKING_BACK, rows.window)
     body = (
         table_of(table, asked.here)
         if table.rows

@@ -15,7 +15,6 @@ from pipeline.console.pieces import (
     Table,
     address,
     below,
-    choices,
     figures,
     link,
     named,
@@ -148,13 +147,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
 
 
 def _head(asked: Asked, rows: Rows, known: Mission | None) -> Markup:
-    windows = choices(
-        "Time",
-        (
-            (one.name, address(asked.path, window=one.key), one.key == rows.window.key)
-            for one in LOOKING_BACK
-        ),
-    )
+    windows = asked.other_windows(LOOKING_BACK, rows.window)
     about = [f"Mission {rows.name}"]
     if known is not None and known.value is not None:
         about.append(f"worth {known.value:,.2f} {known.currency or ''}".rstrip())

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from pipeline.console.asking import DAILY, DAY, HOURLY, LATELY, Asked, Window
-from pipeline.console.lookups import LEFT, Incident
+from pipeline.console.lookups import LEFT
 from pipeline.console.matrix import Matrix, matrix_of
 from pipeline.console.pages.grid import matrix_section, matrix_table
 from pipeline.console.pieces import (
@@ -27,6 +27,7 @@ from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.report import Money
 from pipeline.reporting.wording import Words, counted, money, percent, reason
 from pipeline.stitching.rules import Rules
+from schemas.records import Alert
 
 PLACE: Final = "now"
 
@@ -42,7 +43,7 @@ BROKEN_MAX: Final = 300
 class Hit(NamedTuple):
     """What an incident does to customers."""
 
-    incident: Incident
+    incident: Alert
     customers: int
     lost: int
     value: dict[str, float]
@@ -91,7 +92,7 @@ def gather(asked: Asked) -> Rows:
     )
 
 
-def hours_since(asked: Asked, incident: Incident) -> Hours:
+def hours_since(asked: Asked, incident: Alert) -> Hours:
     """The hours since an incident began; its days where it is an old one."""
     first = hour_of(incident.since)
     if asked.until - incident.since < DAY.length:
@@ -99,7 +100,7 @@ def hours_since(asked: Asked, incident: Incident) -> Hours:
     return Hours(first - first % DAILY, DAILY)
 
 
-def hit_of(asked: Asked, incident: Incident, costs: Sequence[tuple[str, Ended]]) -> Hit:
+def hit_of(asked: Asked, incident: Alert, costs: Sequence[tuple[str, Ended]]) -> Hit:
     """What an incident does, by the journeys it cost since it began."""
     lost, value = 0, dict[str, float]()
     for mission, ended in costs:
@@ -136,7 +137,7 @@ def _searched(asked: Asked, casts: Sequence[Cast]) -> dict[str, str] | None:
 def show(asked: Asked, rows: Rows) -> Page:
     """The page."""
     words = asked.words
-    firing = [one for one in rows.hits if one.incident.firing]
+    firing = [one for one in rows.hits if one.incident.state == "firing"]
     sections = [
         Section("headline", headline(asked.standing, firing, rows, words)),
         incidents_section(rows.hits, words),
@@ -176,7 +177,7 @@ def headline(standing: Standing, firing: Sequence[Hit], rows: Rows, words: Words
     )
 
 
-def _for(incident: Incident, words: Words) -> str:
+def _for(incident: Alert, words: Words) -> str:
     if incident.kind == "silent":
         return ": nobody reaches it any more"
     if incident.kind == "slow_leak" and incident.mission is None:
@@ -253,9 +254,9 @@ def _totals(casts: Sequence[Cast]) -> tuple[int, int]:
 
 def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
     """The strip: what stands, then what is over."""
-    standing = [one for one in hits if one.incident.firing]
+    standing = [one for one in hits if one.incident.state == "firing"]
     standing.sort(key=lambda one: one.incident.within is not None)
-    over = [one for one in hits if not one.incident.firing][:ENDED_SHOWN_MAX]
+    over = [one for one in hits if one.incident.state != "firing"][:ENDED_SHOWN_MAX]
     if not standing and not over:
         return Section("incidents", Markup(""))
     cards = [card(one, words) for one in (*standing, *over)]
@@ -274,7 +275,7 @@ def card(hit: Hit, words: Words) -> Markup:
         facts = [f"nobody comes, where {counted(one.votes, 'visit')} were to be expected"]
     else:
         shares = f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"
-        facts = [shares] if one.firing else []
+        facts = [shares] if one.state == "firing" else []
         facts.append(f"{counted(hit.customers, 'customer')} hit")
     if hit.lost:
         facts.append(f"cost {cost_words(hit)}")
@@ -286,7 +287,12 @@ def card(hit: Hit, words: Words) -> Markup:
         element(
             "p",
             badge(one.state),
-            element("span", "since " if one.firing else "", time_of(one.since, "minute"), *ended),
+            element(
+                "span",
+                "since " if one.state == "firing" else "",
+                time_of(one.since, "minute"),
+                *ended,
+            ),
             class_="meta",
         ),
         element("h3", link(words.touchpoint(one.touchpoint), below("/incidents", one.id))),

@@ -9,11 +9,11 @@ from pipeline.console.pieces import (
     Column,
     Page,
     Table,
-    address,
     below,
-    choices,
+    kept,
     link,
     nothing,
+    search,
     section,
     table_of,
     whole,
@@ -55,29 +55,11 @@ def show(asked: Asked, rows: All) -> Page:
         if typed in one.name.casefold() or typed in words.touchpoint(one.name).casefold()
     ]
     table = touchpoints_table(found, rows.lost, words, asked.rules)
-    windows = choices(
-        "Time",
-        (
-            (
-                one.name,
-                address("/touchpoints", **{**asked.query, "window": one.key}),
-                one.key == rows.window.key,
-            )
-            for one in LOOKING_BACK
-        ),
-    )
-    search = element(
-        "form",
-        element(
-            "label",
-            element("span", "Touchpoint"),
-            element("input", type="search", name="q", value=asked.query.get("q", ""), id="q"),
-        ),
-        element("button", "Show", type="submit"),
-        method="get",
-        action="/touchpoints",
-        role="search",
-        class_="filters",
+    windows = asked.other_windows(LOOKING_BACK, rows.window)
+    form = search(
+        "/touchpoints",
+        asked.query.get("q", ""),
+        kept("window", asked.query.get("window")),
     )
     body = (
         table_of(table, asked.here)
@@ -88,7 +70,7 @@ def show(asked: Asked, rows: All) -> Page:
     return Page(
         "Touchpoints",
         PLACE,
-        (section("touchpoints", "Touchpoints", about, search, body, aside=windows),),
+        (section("touchpoints", "Touchpoints", about, form, body, aside=windows),),
         (table,),
     )
 

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 from pipeline.console.asking import DAY, LOOKING_BACK, Asked, Window
 from pipeline.console.charts import Level, Stack, shares, stacks
-from pipeline.console.lookups import Incident
 from pipeline.console.pieces import (
     Cell,
     Column,
@@ -16,7 +15,6 @@ from pipeline.console.pieces import (
     address,
     badge,
     below,
-    choices,
     link,
     named,
     nothing,
@@ -30,7 +28,7 @@ from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
 from pipeline.reporting.wording import CHANNELS, Words, counted, percent, reason
-from schemas.records import JourneyOutcome
+from schemas.records import Alert, JourneyOutcome
 
 PLACE: Final = "touchpoints"
 
@@ -60,7 +58,7 @@ class Rows(NamedTuple):
     reasons: list[tuple[str, int]]
     answers: list[Answers]
     costs: list[tuple[str, Ended]]
-    incidents: list[Incident]
+    incidents: list[Alert]
     lost: list[JourneyOutcome]
 
 
@@ -144,17 +142,7 @@ def _head(asked: Asked, rows: Rows) -> Markup:
         tags += ["brand moment"] if entry.brand_moment else []
     else:
         facts.append("not in the inventory")
-    windows = choices(
-        "Time",
-        (
-            (
-                one.name,
-                address(asked.path, **{**asked.query, "window": one.key}),
-                one.key == rows.window.key,
-            )
-            for one in LOOKING_BACK
-        ),
-    )
+    windows = asked.other_windows(LOOKING_BACK, rows.window)
     only = (
         element(
             "p",
@@ -175,7 +163,7 @@ def _head(asked: Asked, rows: Rows) -> Markup:
     )
 
 
-def _incidents(incidents: Sequence[Incident], words: Words) -> Markup:
+def _incidents(incidents: Sequence[Alert], words: Words) -> Markup:
     items = [
         element(
             "li",

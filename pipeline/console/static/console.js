@@ -80,35 +80,56 @@
   }
 
   const SILENCE_MAX = 40000; // milliseconds; a beat comes every 15 s
+  const AGAIN = 3000;
 
   function follow() {
     const seq = document.body.dataset.live;
     if (seq === undefined || !window.EventSource) return;
     const connection = document.getElementById("connection");
     const page = encodeURIComponent(location.pathname + location.search);
-    const stream = new EventSource(`/live?seq=${seq}&page=${page}`);
-    const lost = () => {
-      connection.textContent = "Not live: no connection to the console. Trying again.";
-      connection.className = "lost";
-    };
-    let heard = Date.now();
+    let stream, heard;
     const live = () => {
       heard = Date.now();
       if (connection.className === "live") return;
       connection.textContent = "Live";
       connection.className = "live";
     };
-    stream.addEventListener("open", live);
-    stream.addEventListener("beat", live);
-    stream.addEventListener("error", lost);
-    stream.addEventListener("sections", (event) => {
-      live();
-      const { order, changed } = JSON.parse(event.data);
-      arrange(order, changed);
-    });
-    // A console that hangs closes nothing: whoever is not heard for so long is not there.
-    setInterval(() => { if (Date.now() - heard > SILENCE_MAX) lost(); }, 1000);
+    const lost = () => {
+      connection.textContent = "Not live: no connection to the console. Trying again.";
+      connection.className = "lost";
+    };
+    // A browser tries again by itself where a stream breaks off, but not where it is refused.
+    const again = async () => {
+      try {
+        const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" });
+        if (answer.type === "opaqueredirect") return location.reload(); // to the log-in
+      } catch { /* nobody there: that is what the next try finds out */ }
+      connect();
+    };
+    const connect = () => {
+      heard = Date.now();
+      stream = new EventSource(`/live?seq=${seq}&page=${page}`);
+      stream.addEventListener("open", live);
+      stream.addEventListener("beat", live);
+      stream.addEventListener("error", () => {
+        lost();
+        if (stream.readyState === EventSource.CLOSED) setTimeout(again, AGAIN);
+      });
+      stream.addEventListener("sections", (event) => {
+        live();
+        const { order, changed } = JSON.parse(event.data);
+        arrange(order, changed);
+      });
+    };
+    // A console that hangs, or is gone with its machine, closes nothing: it is just not heard.
+    setInterval(() => {
+      if (stream.readyState !== EventSource.OPEN || Date.now() - heard < SILENCE_MAX) return;
+      stream.close();
+      lost();
+      setTimeout(again, AGAIN);
+    }, 1000);
     addEventListener("pagehide", () => stream.close());
+    connect();
   }
 
   localise(document);

@@ -286,6 +286,10 @@ class PipelineTelemetry:
         """An operator's order was carried out. Who it was about is not said anywhere."""
         _logger.info("order %s: %s %s", order, what, "refused" if refused else "done")
 
+    def order_failed(self, what: str, order: str, error: Exception) -> None:
+        """An operator's order could not be carried out. Its error may name whom it is about."""
+        _logger.error("order %s: %s failed: %s", order, what, type(error).__name__)
+
     def records_removed(self, topic: str, count: int) -> None:
         """Retention or compaction took records of a topic."""
         if count:

@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ from pipeline import bootstrap
 from pipeline.errors import PipelineError
 from pipeline.runtimes.embedded import orders
 from pipeline.runtimes.embedded.erasing import Erasing
+from pipeline.runtimes.embedded.lock import runs
 from pipeline.runtimes.embedded.obeying import obey_stopped
 from pipeline.runtimes.embedded.orders import Answer, Order
 from pipeline.runtimes.errors import AlreadyRunning
@@ -24,6 +27,8 @@ class OrderRefused(PipelineError):
 def carry_out(directory: Path, order: Order, erasing: Erasing | None, patience: float) -> Answer:
     """Have an order obeyed: by the process that runs on the folder, else by this one.
 
+    Should that process end meanwhile, this one does it.
+
     Args:
         directory: The data's.
         order: What is asked.
@@ -33,17 +38,21 @@ def carry_out(directory: Path, order: Order, erasing: Erasing | None, patience: 
     Raises:
         OrderRefused: It was refused, or nobody obeyed in time; then it is taken back.
         StorageUnreadable: There are no data, or they are not ours.
+        StorageFailed: The disk did not do what was asked.
     """
+    obey = partial(obey_stopped, directory, order, erasing, bootstrap.now)
     try:
-        given = obey_stopped(directory, order, erasing, bootstrap.now)
-    except AlreadyRunning:
-        given = _waited_for(directory, order, patience)
+        given = obey()
+    except AlreadyRunning as running:
+        given = _waited_for(directory, order, patience, running.pid, obey)
     if given.refused:
         raise OrderRefused(given.refused)
     return given
 
 
-def _waited_for(directory: Path, order: Order, patience: float) -> Answer:
+def _waited_for(
+    directory: Path, order: Order, patience: float, pid: int | None, obey: Callable[[], Answer]
+) -> Answer:
     orders.give(directory, order)
     until = time.monotonic() + patience
     if sys.stderr.isatty():
@@ -57,5 +66,13 @@ def _waited_for(directory: Path, order: Order, patience: float) -> Answer:
                 f"raise --timeout"
             )
             raise OrderRefused(message)
+        if not runs(pid):
+            try:
+                given = obey()
+            except AlreadyRunning as another:  # started meanwhile, and finds the order
+                pid = another.pid
+            else:
+                orders.take_back(directory, order)
+                return given
         time.sleep(POLL.total_seconds())
     return given

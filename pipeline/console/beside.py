@@ -10,9 +10,7 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -20,6 +18,7 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
+from pipeline.console.socket_folder import SocketFolder
 from pipeline.console.standing import Vitals
 
 TELL_EVERY: Final = 1.0
@@ -60,8 +59,8 @@ class Beside:
     def __init__(self, command: Sequence[str], vitals: Callable[[], Vitals]) -> None:
         self._command = command
         self._vitals = vitals
-        self._folder = tempfile.TemporaryDirectory(prefix="touchpoints-")
-        self._socket = Path(self._folder.name) / "console"
+        self._folder = SocketFolder()
+        self._socket = self._folder.socket
         self._session: aiohttp.ClientSession | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -81,7 +80,7 @@ class Beside:
             await asyncio.gather(self._keeping, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def routes(self) -> web.Application:
         """Passes everything on."""

@@ -95,6 +95,21 @@ def test_an_erasure_goes_through_the_topics_and_is_verified(
     eventually(brokers, "t-4", customer_of("anonymous_id:cookie-of-ann"))
 
 
+def test_an_erasure_that_no_worker_hears_says_so_long_before_its_time_is_up(
+    brokers: Brokers, tmp_path: Path
+) -> None:
+    work = Work(brokers, tmp_path)
+    with work, Listen(tmp_path / "spool", brokers.bootstrap_servers) as listen:
+        listen.post(item(1, identifiers={"user_id": "user-ann"}))
+        eventually(brokers, "t-1", customer_of("user_id:user-ann"))
+
+    erased = asked(tmp_path, "erase", "user_id:user-ann", "--timeout", "600")
+
+    assert erased.returncode == 1
+    assert f"found no worker in the group {brokers.application}" in erased.stderr
+    assert "give it again then" in erased.stderr
+
+
 def _standing(brokers: Brokers) -> bytes:
     """Values of what compaction keeps, and of states; keys of erased states stay."""
     names = [one.name for one in TOPICS.values() if one.cleanup is not Cleanup.DELETE]

@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -55,6 +56,13 @@ CHECKPOINT_BYTES: Final = 64 * 1024 * 1024
 
 DRAIN_MAX: Final = timedelta(seconds=5)
 """How long a stop goes on processing what is durable already; the rest waits for the next start."""
+
+HALTED: Final = (
+    "expected a pipeline at work; found one that has halted, since the stages fail on every "
+    "touchpoint. Mend what its log names, start it again, and give the order again"
+)
+NO_SPACE: Final = "expected room on the disk; found none. Make some, and give the order again"
+"""Why an order is refused."""
 
 STALLED_AFTER: Final = timedelta(seconds=30)
 """A turn that takes longer than this is a fault: the runtime is not ready."""
@@ -246,21 +254,40 @@ class EmbeddedRuntime:
 
     def _obey(self) -> None:
         """Carry out what operators ordered since the last tick."""
-        if self._erasing is None or self._processing.halted:
+        if self._erasing is None:
             return
         for order in orders.waiting(self._directory):
-            now = self._clock()
-            if isinstance(order, orders.Erase):
-                try:
-                    given = erased(order, self._connection, self._log, self._erasing, now)
-                finally:
-                    self._processing.reload()
-                self._telemetry.order_obeyed("erase", order.id, refused=bool(given.refused))
-            else:
-                self._processing.cycle([order.records], now)
-                given = orders.Answer()
-                self._telemetry.order_obeyed(order.why, order.id, refused=False)
+            what = order.why if isinstance(order, orders.Append) else "erase"
+            try:
+                given = self._obeyed(order, self._erasing)
+            except Exception as error:
+                self._telemetry.order_failed(what, order.id, error)
+                # Answered all the same: whoever waits is told, and no next start fails over it.
+                given = orders.Answer(refused=f"expected to carry it out; found {error}")
+                with suppress(OSError):
+                    orders.answer(self._directory, order, given)
+                if isinstance(error, sqlite3.Error) or not isinstance(order, orders.Erase):
+                    raise  # what is in memory cannot be believed, or the disk cannot
+                continue
+            self._telemetry.order_obeyed(what, order.id, refused=bool(given.refused))
             orders.answer(self._directory, order, given)
+
+    def _obeyed(self, order: orders.Order, erasing: Erasing) -> orders.Answer:
+        if self._processing.halted:
+            return orders.Answer(refused=HALTED)
+        if isinstance(order, orders.Erase):
+            try:
+                return erased(order, self._connection, self._log, erasing, self._clock())
+            finally:
+                self._processing.reload()
+        self._processing.cycle([order.records], self._clock())
+        return orders.Answer()
+
+    def _refuse_orders(self, why: str) -> None:
+        """What cannot be done now is not kept waiting, as far as an answer can be written."""
+        with suppress(OSError):
+            for order in orders.waiting(self._directory):
+                orders.answer(self._directory, order, orders.Answer(refused=why))
 
     def _commit(self, publications: list[Publication]) -> None:
         if not publications and not self._processing.waiting:
@@ -306,6 +333,7 @@ class EmbeddedRuntime:
         self._intake.close("disk_full", RETRY_DISK)
         while not self._intake.wait_for_stop(SPACE_PROBE_PAUSE.total_seconds()):
             self._turned_at = monotonic()
+            self._refuse_orders(NO_SPACE)
             if self._has_space():
                 self._telemetry.disk_has_space()
                 self._intake.open()

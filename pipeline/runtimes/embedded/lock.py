@@ -14,6 +14,19 @@ from pipeline.runtimes.errors import AlreadyRunning
 LOCK_NAME: Final = "touchpoints.lock"
 
 
+def runs(pid: int | None) -> bool:
+    """Whether there is such a process; True where it cannot be told."""
+    if pid is None:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another user's
+    return True
+
+
 class FolderLock:
     """An exclusive lock on a folder, held from `acquire` to `release`."""
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.runtimes.embedded.database import open_reader, open_writer, refused_to_write
+from pipeline.runtimes.embedded.database import (
+    database_path,
+    failure_of,
+    open_reader,
+    open_writer,
+    refused_to_write,
+)
 from pipeline.runtimes.embedded.erasing import Erasing, StillRead, empty_the_wal
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
@@ -56,6 +62,7 @@ def obey_stopped(
     Raises:
         AlreadyRunning: One uses it; give it the order.
         StorageUnreadable: There is no data, or it is not ours.
+        StorageFailed: The disk did not do what was asked.
     """
     open_reader(directory).close()  # says so where there is none, and makes nothing
     lock = FolderLock(directory)
@@ -75,6 +82,8 @@ def obey_stopped(
             connection.execute("COMMIT")
             empty_the_wal(connection)
             return Answer()
+        except sqlite3.Error as error:
+            raise failure_of(database_path(directory), error) from error
         finally:
             connection.close()
     finally:

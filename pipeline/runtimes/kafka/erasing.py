@@ -17,7 +17,12 @@ from confluent_kafka import KafkaException, Producer
 from listeners.publishers.publisher import Outgoing
 from pipeline.errors import PipelineError
 from pipeline.receipts import Receipt, Removed, Seal
-from pipeline.runtimes.kafka.operating import KnownIdentifiers, known_identifiers, publish
+from pipeline.runtimes.kafka.operating import (
+    KnownIdentifiers,
+    known_identifiers,
+    publish,
+    workers_of,
+)
 from pipeline.runtimes.kafka.reader import Record, TopicReader
 from pipeline.runtimes.kafka.topics import TOMBSTONES_KEPT, changelogs
 from pipeline.stitching import erasing
@@ -33,6 +38,9 @@ ROUNDS: Final = 3
 """How often it is looked whether something on its way has shown the customer anew."""
 
 POLL: Final = 0.2
+LOOK_AFTER: Final = 3.0
+"""Seconds without an answer after which it is asked whether anybody works at all."""
+
 CONFIRMED_MAX: Final = 30.0
 """Seconds that the brokers may take to confirm deletions."""
 
@@ -137,19 +145,25 @@ def _order(
         answers.records(1, POLL)  # so that it is there before it is asked
         asyncio.run(publish(brokers, order))
         missing, until = set(circle.customers), monotonic() + patience
+        look_at = monotonic() + LOOK_AFTER
         while missing:
             for record in answers.records(1_000, POLL):
                 if record.value is not None:
                     change = codec.decode(record.value, records.IdentityChange)
                     if change.change == "erased" and change.at >= now:
                         missing.discard(change.customer)
-            if missing and monotonic() >= until:
-                message = (
-                    f"expected the workers to forget {len(circle.customers)} customers within "
-                    f"{patience:g} s; {len(missing)} are missing. Does `touchpoints work` run? The "
-                    f"order stands and will be obeyed; give it again for the receipt."
-                )
-                raise WorkersSilent(message)
+            if missing and monotonic() >= min(look_at, until):
+                found = f"no answer of {len(missing)} within {patience:g} s"
+                if nobody := workers_of(brokers) == 0:
+                    found = f"no worker in the group {brokers.application}"
+                look_at = monotonic() + LOOK_AFTER
+                if nobody or monotonic() >= until:
+                    message = (
+                        f"expected the workers to forget the customer; found "
+                        f"{found}. Does `touchpoints work` run? The order stands and will be "
+                        f"obeyed; give it again then for the receipt."
+                    )
+                    raise WorkersSilent(message)
 
 
 def _bury(brokers: Brokers, topic: str, circle: Circle) -> dict[str, Removed]:

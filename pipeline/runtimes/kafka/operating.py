@@ -1,6 +1,10 @@
 """What operators' commands do on Kafka: read what workers know, append what they are to read."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from listeners.publishers.kafka import KafkaPublisher
 from listeners.publishers.publisher import Outgoing
@@ -13,6 +17,9 @@ from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.erasing import owners_in
 from pipeline.topology import IDENTIFY
 from schemas.brokers import Brokers
+
+ASKED_MAX: Final = 5.0
+"""Seconds that the brokers may take to say who is in a group."""
 
 
 class KnownIdentifiers:
@@ -58,6 +65,20 @@ def known_identifiers(brokers: Brokers) -> KnownIdentifiers:
             else:
                 packed[record.key.decode()] = record.value
     return KnownIdentifiers(packed)
+
+
+def workers_of(brokers: Brokers) -> int | None:
+    """How many workers are members of the group; None where the account may not ask.
+
+    One that died is a member until `session_timeout` is over.
+    """
+    group = brokers.application
+    client = AdminClient(brokers.librdkafka() | {"log_level": 0})  # held: its answer dies with it
+    asked = client.describe_consumer_groups([group], request_timeout=ASKED_MAX)
+    try:
+        return len(asked[group].result().members)
+    except KafkaException:
+        return None
 
 
 async def publish(brokers: Brokers, records: Sequence[Outgoing]) -> None:

@@ -41,7 +41,7 @@ def add(subparsers: options.Subparsers) -> None:
         SUMMARY,
         "Forget the customer of an identifier: touchpoints, state, results, dead letters and links "
         "of all identifiers that only this customer had. Works on the data of `up`, running or "
-        "not, and prints a receipt, which names nobody. With --verify, check that a "
+        "not, and on Kafka, and prints a receipt, which names nobody. With --verify, check that a "
         "receipt is genuine and that nothing is left. What comes in later is new, and is kept. "
         "It takes as long as reading the log and writing the file anew, during which a running "
         "`up` accepts nothing. Exit codes: 0 done, or nothing left; 1 failed, or traces left; "

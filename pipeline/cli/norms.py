@@ -15,7 +15,7 @@ from pipeline.norms import measure
 from pipeline.stitching.norms import SEEN_MIN
 
 EXAMPLE = """
-touchpoints norms april.ndjson.gz may.ndjson.gz > seeds/norms.toml
+touchpoints norms april.ndjson.gz may.ndjson.gz > norms.toml && mv norms.toml seeds/
 """
 
 

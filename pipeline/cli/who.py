@@ -63,7 +63,8 @@ def told(found: Belonging) -> str:
         whose = f"{found.chain[-1]}'s{way}: customer {found.customer}"
         first = f"At {at} {found.identifier} was {whose}."
     lines = [first]
-    for stretch, following in zip(found.timeline, (*found.timeline[1:], None), strict=True):
+    for number, stretch in enumerate(found.timeline, start=1):
+        following = found.timeline[number] if number < len(found.timeline) else None
         since = f"from {stretch.since:%Y-%m-%d %H:%M:%S}" if stretch.since else "from the beginning"
         until = f" until {following.since:%Y-%m-%d %H:%M:%S}" if following else ""
         lines.append(f"  {since}{until}: {stretch.owner or 'nobody but itself'}")

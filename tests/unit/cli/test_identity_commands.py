@@ -79,6 +79,16 @@ def test_who_was_this_tablet_then(folder: Path, capsys: pytest.CaptureFixture[st
     assert now.splitlines()[2].endswith(": user_id:bob")
 
 
+def test_who_tells_of_one_that_always_stood_for_itself(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(asked(folder, "who", "user_id:ann")) == 0
+
+    said = capsys.readouterr().out
+    assert f"user_id:ann stood for itself: customer {customer_of('user_id:ann')}." in said
+    assert said.count("\n") == 1
+
+
 def test_who_hashes_a_personal_value_as_the_listeners_do(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,8 +13,7 @@ Android came in a wrong order.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import rule_of
@@ -25,14 +24,6 @@ UNNUMBERED: Final = -1
 
 Key = tuple[str, str, str | None]
 """Channel, source and session id: what shares them is numbered by one emitter."""
-
-
-class _Run(NamedTuple):
-    """When the numbers of one session begin and end so far, and the highest of them."""
-
-    first: datetime
-    last: datetime
-    highest: int
 
 
 def order_of(one: Interaction) -> tuple[datetime, int, str]:
@@ -61,25 +52,31 @@ def follow(tail: Sequence[Interaction], ones: Sequence[Interaction], rules: Rule
     """Whether what is later than a tail is so by its numbers, too, so that times stay as they are.
 
     Args:
-        tail: In order.
+        tail: In order, so that the last of a session has its highest number.
         ones: Sorted by the emitters' own clocks.
         rules: Which tell how long an id stands for one session.
+
+    At times false without need, where an id begins to number anew after its longest duration.
     """
-    keys = {_key_of(one) for one in ones if one.sequence >= 0}
-    if not keys:
-        return True
-    runs: dict[Key, _Run] = {}
-    for one in chain(tail, ones):
-        if one.sequence < 0 or (key := _key_of(one)) not in keys:
+    lasts: dict[Key, Interaction] = {}
+    for one in ones:
+        if one.sequence < 0:
             continue
-        run = runs.get(key)
-        if run is None or _apart(run.first, run.last, one, rules):
-            runs[key] = _Run(one.at, one.at, one.sequence)
-        elif one.sequence < run.highest:
+        key = _key_of(one)
+        last = lasts.get(key) or _last_of(key, tail)
+        lasts[key] = one
+        if last is None or one.sequence >= last.sequence:
+            continue
+        if not _apart(last.at, last.at, one, rules):
             return False
-        else:
-            runs[key] = _Run(run.first, one.at, one.sequence)
     return True
+
+
+def _last_of(key: Key, tail: Sequence[Interaction]) -> Interaction | None:
+    for one in reversed(tail):
+        if one.sequence >= 0 and _key_of(one) == key:
+            return one
+    return None
 
 
 def own_clock(one: Interaction) -> None:

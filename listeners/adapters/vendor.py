@@ -57,6 +57,7 @@ class Said(NamedTuple):
         content: What makes the item this one, where it has a time of its own or names itself so.
         session: Conversation or call.
         rating: Scale and value.
+        sequence: The vendor's number of it within the session.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Said(NamedTuple):
     signals: Iterable[str] = ()
     intent: str | None = None
     rating: tuple[Scale, float] | None = None
+    sequence: int | None = None
 
 
 def touchpoint_of(said: Said, context: Context) -> Touchpoint:
@@ -121,6 +123,7 @@ def touchpoint_of(said: Said, context: Context) -> Touchpoint:
         intent=text_of(said.intent, "$: the intent", limits),
         rating=rating,
         properties=raw_of(said.properties),
+        sequence=said.sequence,
     )
 
 

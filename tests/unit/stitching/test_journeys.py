@@ -135,6 +135,12 @@ def test_a_call_hung_up_at_once_is_not_judged_and_mars_no_journey() -> None:
     assert the_journey(told).outcome == "abandoned"
 
 
+def test_a_call_of_which_only_the_end_is_known_is_judged() -> None:
+    ended = touchpoint("10:00", "hangup", id="only", channel="ivr", session_hint="c")
+
+    assert process([ended]).verdicts["only"].verdict == "functional"
+
+
 def test_a_call_of_five_seconds_is_judged() -> None:
     ringing = touchpoint("10:00:00", "menu_repeat", id="1", channel="ivr", name="main-menu")
     hanging_up = touchpoint("10:00:05", "hangup", id="2", channel="ivr", name="main-menu")

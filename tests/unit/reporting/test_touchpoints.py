@@ -57,6 +57,13 @@ def test_what_a_touchpoint_lost_is_what_broke_there_with_its_interval():
     assert found.value_lost.high == pytest.approx(high * 5 * 38.5, abs=0.01)
 
 
+def test_a_touchpoint_that_worked_the_second_time_broke_all_the_same():
+    looked, failed, paid = pays("anna", "10:00", "http_5xx")
+    again = touchpoint("10:02", name="pay-online", user_id="anna")
+
+    assert at_mission(reported([looked, failed, again, paid]), "pay-online").broken == rate(1, 1)
+
+
 def test_a_journey_that_broke_and_was_completed_all_the_same_is_not_lost():
     found = at_mission(reported(pays("anna", "10:00", "http_5xx")), "pay-online")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.main import COMMANDS, parser_of
+from pipeline.stitching.signals import KNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
@@ -107,6 +108,12 @@ def test_every_command_has_a_module_a_summary_and_an_example(command):
     (listed,) = actions._choices_actions
     assert listed.help == COMMANDS[command]
     assert "example" in parser(command).format_help()
+
+
+def test_every_signal_that_means_something_is_told_and_no_other():
+    told = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "signals.md").read_text(), re.MULTILINE)
+
+    assert sorted(told) == sorted(KNOWN)
 
 
 def test_the_readme_quotes_the_architecture_that_is_checked():

@@ -100,6 +100,17 @@ def test_a_survey_is_no_channel_that_one_moves_to() -> None:
     assert the_journey(LOOKING, FAILING, asked).reason == "silence_after_broken"
 
 
+def test_a_survey_with_nothing_judged_before_it_speaks_of_what_came_before() -> None:
+    unjudged = at_home("10:00", name="view-bill", source="test-robot")
+    bad = at_home("10:01", channel="survey", name="x", rating=("ces", 1))
+    unhelped = at_home("10:01", "not_helped", channel="survey", name="x")
+
+    assert ended(the_journey(unjudged, bad)) == ("frustrated", "answered_badly", "view-bill")
+    assert ended(the_journey(unjudged, unhelped)) == (
+        "frustrated", "silence_after_broken", "view-bill",
+    )  # fmt: skip
+
+
 def test_who_answers_badly_and_falls_silent_is_frustrated_by_what_was_asked_about() -> None:
     asked = at_home("10:05", channel="survey", name="asked", rating=("ces", 2))
 

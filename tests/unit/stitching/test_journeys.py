@@ -1,3 +1,5 @@
+import pytest
+
 from pipeline.stitching.journeys import MOVES, Move, Stand
 from schemas.records import JourneyOutcome, Touchpoint
 from tests.builders import Results, process, touchpoint
@@ -74,9 +76,12 @@ def test_an_intent_decides_before_the_touchpoint_does() -> None:
     assert journeys(asking) == [("get-help", "abandoned", "silence")]
 
 
-def test_of_two_missions_that_expect_a_touchpoint_the_one_whose_next_step_it_is_gets_it() -> None:
-    bill = touchpoint("10:00", id="1", intent="bill")
-    help_ = touchpoint("10:01", id="2", intent="help")
+@pytest.mark.parametrize("begun", [("10:00", "10:01"), ("10:01", "10:00")], ids=["first", "last"])
+def test_of_two_missions_that_expect_a_touchpoint_the_one_whose_next_step_it_is_gets_it(
+    begun: tuple[str, str],
+) -> None:
+    bill = touchpoint(begun[0], id="1", intent="bill")
+    help_ = touchpoint(begun[1], id="2", intent="help")
     looking = touchpoint("10:02", id="3", name="view-bill")
 
     told = process([bill, help_, looking])
@@ -133,6 +138,12 @@ def test_a_call_hung_up_at_once_is_not_judged_and_mars_no_journey() -> None:
 
     assert {one.verdict for one in told.verdicts.values()} == {None}
     assert the_journey(told).outcome == "abandoned"
+
+
+def test_a_call_of_which_only_the_end_is_known_is_judged() -> None:
+    ended = touchpoint("10:00", "hangup", id="only", channel="ivr", session_hint="c")
+
+    assert process([ended]).verdicts["only"].verdict == "functional"
 
 
 def test_a_call_of_five_seconds_is_judged() -> None:

@@ -121,6 +121,15 @@ def test_each_signal_weighs_as_much_effort_as_the_frustration_score_says(
     assert the_outcome(LOOKING, paying, PAID).effort == round(7 - load / 3, 2)
 
 
+def test_a_change_of_channel_that_the_mission_plans_is_no_effort() -> None:
+    asking = touchpoint("10:00", channel="chatbot", name="ask-bot")
+    ringing = touchpoint("10:00", channel="ivr", name="main-menu")
+    talking = touchpoint("10:05", channel="agent", name="talk")
+
+    assert the_outcome(asking, talking).effort == 7.0
+    assert the_outcome(ringing, talking).effort == round(7 - 2 / 3, 2)
+
+
 def test_no_way_is_harder_than_very_hard() -> None:
     raging = touchpoint("10:05", *["rage_click"] * 9, name="pay-online")
 

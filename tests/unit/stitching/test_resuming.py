@@ -62,3 +62,12 @@ def test_a_mission_that_says_nothing_of_coming_back_resumes_nothing() -> None:
     later = touchpoint("12:30", name="pay-online", intent="bill")
 
     assert told(looking, later) == [("pay-bill", "abandoned")] * 2
+
+
+def test_who_was_asked_about_it_since_begins_anew() -> None:
+    in_call = {"session_hint": "c", "anonymous_id": "a"}
+    asked = touchpoint("10:00", channel="ivr", name="main-menu", **in_call)
+    answer = touchpoint("11:00", channel="survey", name="x", rating=("ces", 5), **in_call)
+
+    assert ("get-help", "abandoned") in told(asked, answer, talking("12:00"))
+    assert told(asked, talking("12:00")) == [("get-help", "completed")]

@@ -94,15 +94,12 @@ def horizon(baseline: Baseline, until: int) -> Horizon | None:
     return Horizon(minutes, expected, least, min(floor(SHARE * expected), _most(least)))
 
 
-def name_sources(state: Watched, minute: int, sources: tuple[str, ...]) -> None:
-    """In this minute it was heard of by these."""
+def name_source(state: Watched, minute: int, source: str) -> None:
+    """In this minute it was heard of by this one."""
     known = state.sources
-    for source in sources:
-        if minute > known.get(source, 0):
-            known[source] = minute
+    known[source] = minute
     if len(known) > SOURCES_MAX:
-        latest = sorted(known, key=lambda source: (-known[source], source))[:SOURCES_MAX]
-        state.sources = {source: known[source] for source in latest}
+        del known[min(known, key=lambda source: (known[source], source))]
 
 
 def heard(state: Watched, series: Series, minute: int) -> list[Message]:

@@ -61,8 +61,8 @@ def observe(
         for source in votes.sources:
             if minute >= state.sources.get(source, 0) + watched.HOUR:
                 silence.name_source(state, minute, source)
-        if name == OVERALL and votes.votes and silence.speaks(state, minute, rules):
-            results += silence.heard(state, series, minute)
+        if name == OVERALL and minute >= state.speaks and votes.votes:
+            results += silence.heard(state, series, minute, rules)
         if judges and _is_calm(series):
             detector = _detector(state, series, name, rules)
             judges = not detector.hopeless(series.closed, series.minutes, state.now)

@@ -51,6 +51,9 @@ SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
 
 
+_MINUTE: Final = timedelta(minutes=1)
+
+
 class Told(msgspec.Struct, array_like=True, gc=False):
     """What was published of an alert last.
 
@@ -122,6 +125,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
         touchpoint: Its id in the inventory.
         now: The minute that event time has come to, since 1970, where it has come farthest.
         reached: Where it has come least far; -1 where nobody says so.
+        speaks: From which minute on it says again that customers come.
         series: By mission, and `OVERALL`.
         faults: The alerts that fire at what it needs, by touchpoint.
         told: The alert that was told to those that need it; empty where none fires.
@@ -141,6 +145,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
     channel: float = 0.0
     sources: dict[str, int] = {}
     reached: int = -1
+    speaks: int = 0
 
 
 def begun(minute: int, rules: Rules) -> Series:
@@ -220,14 +225,10 @@ def _take_variants(series: Series, minute: int, votes: Votes) -> None:
     block, partition = minute // BLOCK * BLOCK, votes.partition
     known = series.variants
     for name, cast in votes.variants.items():
-        blocks = known.get(name)
-        if blocks is None:
-            blocks = known[name] = {}
-        partitions = blocks.get(block)
-        if partitions is None:
-            blocks[block] = {partition: cast}
-        else:
-            partitions[partition] = cast
+        try:
+            known[name][block][partition] = cast
+        except KeyError:
+            known.setdefault(name, {}).setdefault(block, {})[partition] = cast
     if len(known) > len(votes.variants):
         for name, blocks in known.items():
             if name not in votes.variants and block in blocks:
@@ -378,4 +379,4 @@ def end_span(series: Series, at: int) -> None:
 
 def minutes_in(length: timedelta) -> int:
     """A duration in whole minutes."""
-    return length // timedelta(minutes=1)
+    return length // _MINUTE

@@ -230,8 +230,8 @@ def _quiet(per_hour: float, until: int, chance: Random, left: float) -> tuple[in
             wrong += silent
         if votes:
             series.minutes.append(Minute(minute, votes, 0, 0))
-            if silence.speaks(state, minute, RULES):
-                silence.heard(state, series, minute)
+            if minute >= state.speaks:
+                silence.heard(state, series, minute, RULES)
             del series.minutes[:-SILENCE_KEEPS]
     return wrong, float("inf")
 

@@ -43,8 +43,6 @@ def observe(
     aside. The watermark tells how far the slowest partition has come: as far as that, minutes are
     kept for its votes, however far ahead others are. Without one they are kept for none.
     """
-    if watermark is not None:
-        state.reached = max(state.reached, minute_of(watermark))
     results: list[Message] = []
     changed: dict[str, Series] = {}
     for votes in counted:
@@ -60,16 +58,19 @@ def observe(
         if now > state.now:
             state.now = now
         judges = watched.take(series, minute, votes)
-        if votes.sources:
-            silence.name_sources(state, minute, votes.sources)
-        if name == OVERALL and votes.votes and silence.speaks(state, minute, rules):
-            results += silence.heard(state, series, minute)
+        for source in votes.sources:
+            if minute >= state.sources.get(source, 0) + watched.HOUR:
+                silence.name_source(state, minute, source)
+        if name == OVERALL and minute >= state.speaks and votes.votes:
+            results += silence.heard(state, series, minute, rules)
         if judges and _is_calm(series):
             detector = _detector(state, series, name, rules)
             judges = not detector.hopeless(series.closed, series.minutes, state.now)
         if judges or state.now - series.judged >= JUDGED_EVERY:
             changed[name] = series
     if changed:
+        if watermark is not None:
+            state.reached = max(state.reached, minute_of(watermark))
         results += _judge(state, changed.items(), rules)
     return Change(state, results)
 

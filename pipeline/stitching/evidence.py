@@ -213,7 +213,8 @@ class Detector:
             if one.at > standing.at + 1:
                 self._pass(standing, minutes, index - 1, one.at - 1)
             self._weigh(standing, one)
-            if standing.firing or one.alike or sum(standing.evidence) >= self._total:
+            run = one.alike and one.alike == one.votes  # perhaps one of a run
+            if run or standing.firing or sum(standing.evidence) >= self._total:
                 self._decide(standing, minutes, index, one.votes, one.broken)
         if to > standing.at:
             self._pass(standing, minutes, index, to)

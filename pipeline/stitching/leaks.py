@@ -83,9 +83,11 @@ class Leak(msgspec.Struct, array_like=True, gc=False):
         long_votes, long_broken = self.over(LONG, hour)
         usual = self.usual(least)
         known = self.before.votes >= max(SHRINK, long_votes)  # as surely as what is held against it
-        lowest = min(wilson(votes, broken, Z), wilson(long_votes, long_broken, Z))
-        if known and lowest > TIMES * usual:
-            return "leaks"
+        most = TIMES * usual
+        if known and broken > most * votes and long_broken > most * long_votes:
+            lowest = min(wilson(votes, broken, Z), wilson(long_votes, long_broken, Z))
+            if lowest > most:
+                return "leaks"
         if votes and broken < MENDED * usual * votes:
             return "mended"
         return "unclear"

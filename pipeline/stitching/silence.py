@@ -94,19 +94,22 @@ def horizon(baseline: Baseline, until: int) -> Horizon | None:
     return Horizon(minutes, expected, least, min(floor(SHARE * expected), _most(least)))
 
 
-def name_sources(state: Watched, minute: int, sources: tuple[str, ...]) -> None:
-    """In this minute it was heard of by these."""
+def name_source(state: Watched, minute: int, source: str) -> None:
+    """In this minute it was heard of by this one."""
     known = state.sources
-    for source in sources:
-        if minute > known.get(source, 0):
-            known[source] = minute
+    known[source] = minute
     if len(known) > SOURCES_MAX:
-        latest = sorted(known, key=lambda source: (-known[source], source))[:SOURCES_MAX]
-        state.sources = {source: known[source] for source in latest}
+        del known[min(known, key=lambda source: (known[source], source))]
 
 
-def heard(state: Watched, series: Series, minute: int) -> list[Message]:
-    """A customer came by in this minute: say so, and reckon when silence would show."""
+def heard(state: Watched, series: Series, minute: int, rules: Rules) -> list[Message]:
+    """A customer came by in this minute: say so, and reckon when silence would show.
+
+    Not of what the inventory does not know: that is no one place, and silence means nothing there.
+    """
+    known = state.touchpoint in rules.inventory.entries or state.touchpoint.startswith(SOURCE)
+    if not known:
+        return []
     looked = horizon(series.baseline, minute)
     state.look = 0 if looked is None else _next_look(series, looked)
     return _say(
@@ -148,20 +151,6 @@ def look(state: Watched) -> list[Message]:
     )
 
 
-def speaks(state: Watched, minute: int, rules: Rules) -> bool:
-    """Whether to say that a customer came by in this minute: not if it was said of late.
-
-    Nor of what the inventory does not know: that is no one place, and silence means nothing there.
-    """
-    told = state.presence
-    if told is None:
-        return state.touchpoint in rules.inventory.entries or state.touchpoint.startswith(SOURCE)
-    if told.silent >= 0:
-        return minute > told.heard
-    every = max(1, told.window // HEARD_EVERY) if told.window else HEARD_UNKNOWN
-    return minute >= told.heard + every
-
-
 def _say(state: Watched, presence: Presence) -> list[Message]:
     known = state.series[OVERALL].baseline.whole
     ago = presence.heard - SOURCE_FORGOTTEN
@@ -172,6 +161,8 @@ def _say(state: Watched, presence: Presence) -> list[Message]:
         sources=tuple(sorted(name for name, at in state.sources.items() if at > ago)),
     )
     state.presence = presence
+    every = max(1, presence.window // HEARD_EVERY) if presence.window else HEARD_UNKNOWN
+    state.speaks = presence.heard + (1 if presence.silent >= 0 else every)
     return [Message(VOTES, ALL, presence)]
 
 

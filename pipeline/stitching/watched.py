@@ -6,7 +6,7 @@ baseline. What the minutes mean is `evidence`'s work, what is said of it that of
 
 from collections.abc import Callable
 from datetime import timedelta
-from math import ceil, log2
+from math import ceil, exp, log, log2
 from typing import Final, Literal
 
 import msgspec
@@ -40,11 +40,18 @@ WAITED_FOR: Final = 24 * HOUR
 """Minutes, at most, that are kept longer for partitions whose votes are behind (P): where a backlog
 is read, or a worker was down."""
 
+STEP: Final = 0.01
+"""Of a usual share's logarithm, and of its drift (P): finer ones are not known, and what weighs the
+same for many hours and series is worked out once."""
+
 LONE: Final = 10
 """Minutes before the first mark that are kept one by one: runs and the present share see them."""
 
 SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
+
+
+_MINUTE: Final = timedelta(minutes=1)
 
 
 class Told(msgspec.Struct, array_like=True, gc=False):
@@ -118,13 +125,14 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
         touchpoint: Its id in the inventory.
         now: The minute that event time has come to, since 1970, where it has come farthest.
         reached: Where it has come least far; -1 where nobody says so.
+        speaks: From which minute on it says again that customers come.
         series: By mission, and `OVERALL`.
         faults: The alerts that fire at what it needs, by touchpoint.
         told: The alert that was told to those that need it; empty where none fires.
         presence: What was told of whether customers still come.
         look: The minute in which it may be silent, if no more come; 0 while there is none.
         channel: The share that is usual at the other touchpoints of its channel; 0 while unknown.
-        sources: By which sources it is heard of, and in which minute it was by each.
+        sources: By which sources it is heard of, and when it was by each, to the hour.
     """
 
     touchpoint: str
@@ -137,6 +145,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
     channel: float = 0.0
     sources: dict[str, int] = {}
     reached: int = -1
+    speaks: int = 0
 
 
 def begun(minute: int, rules: Rules) -> Series:
@@ -157,8 +166,10 @@ def take(series: Series, minute: int, votes: Votes) -> bool:
     if votes.variants or series.variants:
         _take_variants(series, minute, votes)
     minutes, partition = series.minutes, votes.partition
-    index = index_of(minutes, minute)
-    known = minutes[index] if index < len(minutes) and minutes[index].at == minute else None
+    index, known = len(minutes), None
+    if minutes and minutes[-1].at >= minute:
+        index = index_of(minutes, minute)
+        known = minutes[index] if minutes[index].at == minute else None
     if not votes.broken and not votes.reasons and (known is None or known.parts == partition):
         # The most frequent by far: sound votes of one partition.
         if known is None:
@@ -214,13 +225,10 @@ def _take_variants(series: Series, minute: int, votes: Votes) -> None:
     block, partition = minute // BLOCK * BLOCK, votes.partition
     known = series.variants
     for name, cast in votes.variants.items():
-        blocks = known.get(name)
-        if blocks is None:
-            known[name] = {block: {partition: cast}}
-        elif block in blocks:
-            blocks[block][partition] = cast
-        else:
-            blocks[block] = {partition: cast}
+        try:
+            known[name][block][partition] = cast
+        except KeyError:
+            known.setdefault(name, {}).setdefault(block, {})[partition] = cast
     if len(known) > len(votes.variants):
         for name, blocks in known.items():
             if name not in votes.variants and block in blocks:
@@ -248,13 +256,17 @@ def weights_at_of(
             return weighs
         known = series.usual.get(hour)
         if known is None:
-            usual = _usual(state, name, hour, rules)
+            usual = exp(_to_steps(log(_usual(state, name, hour, rules))))
             day = _rounded(series.baseline.votes_a_day())
-            known = series.usual[hour] = (usual, series.baseline.sigma(), day)
+            known = series.usual[hour] = (usual, _to_steps(series.baseline.sigma()), day)
         last, weighs = hour, weights_of(*known)
         return weighs
 
     return weights_at
+
+
+def _to_steps(number: float) -> float:
+    return round(number / STEP) * STEP
 
 
 def _rounded(votes: float) -> float:
@@ -329,12 +341,13 @@ def _thin(minutes: list[Minute], end: int, until: int) -> None:
         reach -= 1
         votes += minutes[reach].votes
     left: list[Minute] = []
+    last, lone = None, until - LONE
     for one in minutes[reach:end]:
-        last = left[-1] if left else None
-        if last is not None and one.at <= until - LONE and not one.broken and not last.broken:
-            left[-1] = Minute(one.at, last.votes + one.votes, 0, 0)
-        else:
+        if last is None or one.broken or last.broken or one.at > lone:
             left.append(one)
+            last = one
+        else:
+            last.at, last.votes = one.at, last.votes + one.votes
     minutes[:end] = left
 
 
@@ -366,4 +379,4 @@ def end_span(series: Series, at: int) -> None:
 
 def minutes_in(length: timedelta) -> int:
     """A duration in whole minutes."""
-    return length // timedelta(minutes=1)
+    return length // _MINUTE

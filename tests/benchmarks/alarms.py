@@ -230,8 +230,8 @@ def _quiet(per_hour: float, until: int, chance: Random, left: float) -> tuple[in
             wrong += silent
         if votes:
             series.minutes.append(Minute(minute, votes, 0, 0))
-            if silence.speaks(state, minute, RULES):
-                silence.heard(state, series, minute)
+            if minute >= state.speaks:
+                silence.heard(state, series, minute, RULES)
             del series.minutes[:-SILENCE_KEEPS]
     return wrong, float("inf")
 
@@ -270,7 +270,7 @@ def _heard(came: Stream, day: int) -> list[Votes]:
         records.append(
             Votes(touchpoint="pay-online", mission=None, minute=at, partition=0, votes=votes,
                   broken=broken, customers=broken, at=at, variants={"release=5.2.0": cast},
-                  reasons={"http_5xx": broken} if broken else {})
+                  reasons={"http_5xx": broken} if broken else {}, sources=("shop",))
         )  # fmt: skip
     return records
 
@@ -278,7 +278,7 @@ def _heard(came: Stream, day: int) -> list[Votes]:
 def _through_the_stage(records: list[Votes]) -> Watched:
     state = Watched("pay-online")
     for one in records:
-        state = alerts.observe(state, [one], RULES).state
+        state = alerts.observe(state, [one], RULES, one.at).state
     return state
 
 

@@ -6,12 +6,12 @@ refused for its own reason and place. One decoder reads everything; nothing acce
 to be encoded further down.
 """
 
-import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
+from listeners.adapters.brackets import FAULTS, deeper
 from listeners.errors import ItemRefused, Reason
 from listeners.settings import ListenerSettings
 from schemas.inbound import kind_of
@@ -19,19 +19,34 @@ from schemas.inbound import kind_of
 T = TypeVar("T")
 Explain = Callable[[Any], ItemRefused | None]
 
-FAULTS: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError)
-"""All that decoding outside input can raise."""
-
 _LONG_MIN, _LONG_MAX = -(2**63), 2**64 - 1
 _BACKSLASH: Final = 0x5C
 _NUL: Final = b"\\u0000"
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]', re.DOTALL)
-_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _BYTES_A_KEY: Final = 5  # `"":0,` is the shortest.
 
 _decode_any: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
+
+_LEVELS: Final = 7
+_KEY_LENGTH: Final = 256
+
+
+def _plain(levels: int) -> Any:
+    """The type of an object whose keys, integers and depth are certainly within bounds.
+
+    The decoder checks them as it goes, several times as quickly as can be done afterwards.
+    """
+    key: Any = Annotated[str, msgspec.Meta(max_length=_KEY_LENGTH)]
+    integer: Any = Annotated[int, msgspec.Meta(ge=_LONG_MIN, le=2**63 - 1)]
+    found: Any = str | integer | float | bool | None
+    for _ in range(levels - 1):
+        found = str | integer | float | bool | None | dict[key, found] | list[found]
+    return dict[key, found]
+
+
+_decode_plain: Final[Callable[[bytes], dict[str, Any]]] = msgspec.json.Decoder(
+    _plain(_LEVELS)
+).decode
 
 
 class Bounds(NamedTuple):
@@ -81,6 +96,33 @@ def read(
         raise explain(value) or _unexplained(error) from error
 
 
+def object_of(item: bytes, bounds: Bounds, exact: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Decode one item that is a loose object, and check all of it.
+
+    Args:
+        item: JSON bytes.
+        bounds: The limits.
+        exact: As in `read`.
+
+    Raises:
+        ItemRefused: With its reason and place.
+    """
+    if ordinary(item, bounds):
+        try:
+            if bounds.depth_max >= _LEVELS and bounds.key_length_max >= _KEY_LENGTH:
+                return _decode_plain(item)
+        except FAULTS:
+            pass  # Not as plain as nearly all are; then it is looked at more closely.
+        try:
+            value = _decode_any(item)
+        except FAULTS:
+            value = None  # The walk finds out what is wrong.
+        if isinstance(value, dict):
+            check_object(value, bounds, "$", depth=1)
+            return value
+    return walked(item, bounds, exact)
+
+
 def ordinary(item: bytes, bounds: Bounds) -> bool:
     """Whether what an item's length, its bytes and `check_object` show is all there is to show."""
     size = len(item)
@@ -112,9 +154,9 @@ def check_object(value: dict[str, Any], bounds: Bounds, where: str, depth: int =
 def _fits(value: dict[str, Any], key_length_max: int, levels: int) -> bool:
     if levels < 0:
         return False
-    if value and max(map(len, value)) > key_length_max:
-        return False
-    for member in value.values():
+    for key, member in value.items():
+        if len(key) > key_length_max:
+            return False
         kind = member.__class__
         if kind is str or kind is float:
             continue
@@ -124,9 +166,26 @@ def _fits(value: dict[str, Any], key_length_max: int, levels: int) -> bool:
         elif kind is dict:
             if not _fits(member, key_length_max, levels - 1):
                 return False
-        elif kind is list and not _fits(
-            {str(index): one for index, one in enumerate(member)}, key_length_max, levels - 1
-        ):
+        elif kind is list and not _all_fit(member, key_length_max, levels - 1):
+            return False
+    return True
+
+
+def _all_fit(value: list[Any], key_length_max: int, levels: int) -> bool:
+    """The same for an array; two functions, since this is asked of every object that comes in."""
+    if levels < 0:
+        return False
+    for member in value:
+        kind = member.__class__
+        if kind is str or kind is float:
+            continue
+        if kind is int:
+            if not _LONG_MIN <= member <= _LONG_MAX:
+                return False
+        elif kind is dict:
+            if not _fits(member, key_length_max, levels - 1):
+                return False
+        elif kind is list and not _all_fit(member, key_length_max, levels - 1):
             return False
     return True
 
@@ -216,76 +275,6 @@ class _Walk:
         if len(key) > self._bounds.key_length_max:
             raise _key_too_long(where, self._bounds)
         return key.replace("\0", "")
-
-
-def deeper(item: bytes, depth_max: int) -> bool:
-    """Whether brackets nest deeper than allowed; decodes nothing, so that depth costs nothing."""
-    depth = 0
-    for byte in _STRING.sub(b"", item).translate(None, _NOT_BRACKETS):
-        if byte in b"[{":
-            depth += 1
-            if depth > depth_max:
-                return True
-        else:
-            depth -= 1
-    return False
-
-
-def elements(text: bytes) -> list[bytes] | None:
-    """The members of an array that as a whole does not decode, so that one spoils no other.
-
-    Returns:
-        The bytes of each; None when these are not the brackets of an array.
-    """
-    spans = _spans(text, b"[", b"]")
-    return None if spans is None else [text[start:end].strip() for start, end in spans]
-
-
-def members(text: bytes) -> dict[str, bytes] | None:
-    """The members of an object that as a whole does not decode, by their keys.
-
-    Returns:
-        The bytes of each value; None when these are not the brackets of an object.
-    """
-    spans = _spans(text, b"{", b"}")
-    if spans is None:
-        return None
-    found = {}
-    for start, end in spans:
-        member = text[start:end].strip()
-        key = _STRING.match(member)
-        if key is None:
-            return None
-        rest = member[key.end() :].lstrip()
-        if rest[:1] != b":":
-            return None
-        try:
-            found[str(_decode_any(key[0]))] = rest[1:].strip()
-        except FAULTS:
-            return None
-    return found
-
-
-def _spans(text: bytes, opening: bytes, closing: bytes) -> list[tuple[int, int]] | None:
-    if text[:1] != opening or text[-1:] != closing:
-        return None
-    spans, depth, start = [], 0, 1
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
-        if mark in (b"{", b"["):
-            depth += 1
-        elif mark in (b"}", b"]"):
-            depth -= 1
-            if depth == 0 and token.end() != len(text):
-                return None
-        elif mark == b"," and depth == 1:
-            spans.append((start, token.start()))
-            start = token.end()
-    if depth != 0:
-        return None
-    if spans or text[1:-1].strip():
-        spans.append((start, len(text) - 1))
-    return spans
 
 
 def out_of_range(*, where: str, expected: str) -> ItemRefused:

@@ -33,7 +33,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason
@@ -283,7 +284,7 @@ def _claimed(written: Mapping[str, Any]) -> datetime | None:
 
 
 def _scalar(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
 def _invalid(*, where: str, expected: str, found: object) -> ItemRefused:

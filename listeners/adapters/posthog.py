@@ -29,7 +29,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.bounds import object_of
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter, device_in, key_in, moment_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.posthog_people import IDENTITY_EVENTS, PLACES, TRAITS, impersonal, people_of
@@ -173,7 +174,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         ItemRefused: It cannot be one.
     """
     limits = context.limits
-    written = read(item, _decode, limits.bounds, EXACT, _explain)
+    written = object_of(item, limits.bounds, EXACT)
     given = _object(written, "properties")
     event = text_of(_scalar(written, "event"), "$.event", limits)
     if event is None:
@@ -183,7 +184,6 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     people = people_of(event, written, given, lib, context)
     identifiers = identifiers_of(people, context, PLACES)
     properties = _properties(event, written, given, lib)
-    check_object(properties, limits.bounds, "$", depth=1)
     channel: Channel = context.channel or (
         "app" if lib in APPS or event == "$screen" or given.get("$screen_name") else "web"
     )
@@ -240,14 +240,14 @@ def _claimed(
             return time_of(datetime.fromisoformat(value), "$.timestamp")
         except ValueError as error:
             raise _time_invalid(value) from error
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return time_of(value, "$.timestamp")
     if value not in (None, ""):
         raise _time_invalid(value)
     seconds, offset = given.get("$time"), written.get("offset")
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool):
         return time_of(seconds * 1000, "$.properties.$time")
-    if isinstance(offset, int | float) and not isinstance(offset, bool) and 0 <= offset < 1e11:
+    if isinstance(offset, (int, float)) and not isinstance(offset, bool) and 0 <= offset < 1e11:
         return context.received_at - timedelta(milliseconds=offset)
     return None
 
@@ -314,7 +314,7 @@ def _signals(event: str, given: Mapping[str, Any], lib: object) -> tuple[str, ..
 
 
 def _above(value: object, limit: float) -> bool:
-    return isinstance(value, int | float) and value > limit
+    return isinstance(value, (int, float)) and value > limit
 
 
 def _object(written: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -333,7 +333,7 @@ def _object(written: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _scalar(written: Mapping[str, Any], key: str) -> str | int | None:
     value = written.get(key)
-    if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, (str, int)) and not isinstance(value, bool)):
         return value
     raise ItemRefused(
         reason=Reason.FIELD_INVALID, where=f"$.{key}", expected="a string", found=kind_of(value)
@@ -341,9 +341,4 @@ def _scalar(written: Mapping[str, Any], key: str) -> str | int | None:
 
 
 def _plain(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
-def _explain(value: dict[str, Any]) -> ItemRefused | None:
-    """Any object is an event's shape; what is wrong in it, `adapt` finds."""
-    return None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None

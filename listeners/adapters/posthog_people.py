@@ -101,7 +101,7 @@ def _is_server_person(
 
 
 def _id(value: object) -> str | int | None:
-    if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "":
         return value
     return None
 

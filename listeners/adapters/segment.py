@@ -261,7 +261,7 @@ def _people(
 
 
 def _scalar(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
 def _properties(

@@ -6,20 +6,16 @@ It comes as a string in a field, plain or in base64url, padded or not, and wrapp
 what says that it is an event, or a list of contexts.
 """
 
-import binascii
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from listeners.adapters.adapter import Limits, lacks
-from listeners.adapters.bounds import FAULTS, ordinary, walked
+from listeners.adapters.bounds import object_of
 from listeners.errors import ItemRefused, Reason
 from schemas.inbound import kind_of
-
-_PLAIN: Final = bytes.maketrans(b"-_", b"+/")
-_decode_any: Final = msgspec.json.Decoder().decode
 
 
 def described(written: Mapping[str, Any], limits: Limits) -> tuple[str, Any]:
@@ -92,25 +88,17 @@ def _embedded(
     if text := written.get(encoded):
         where = f"$.{encoded}"
         try:
-            raw = str(text).rstrip("=")
+            raw = str(text).rstrip("=").replace("-", "+").replace("_", "/")
             raw += "=" * (-len(raw) % 4)
-            found = binascii.a2b_base64(raw.encode().translate(_PLAIN), strict_mode=True)
-        except (binascii.Error, ValueError) as error:
+            found = msgspec.convert(raw, bytes)  # Several times as quick as Python's own.
+        except (msgspec.ValidationError, ValueError) as error:
             raise _invalid(where=where, expected="JSON in base64url", found=text) from error
     elif text := written.get(plain):
         where, found = f"$.{plain}", str(text).encode(errors="surrogatepass")
     else:
         return None
-    if ordinary(found, limits.bounds):
-        try:
-            value = _decode_any(found)
-        except FAULTS:
-            pass  # The walk finds out what is wrong.
-        else:
-            if isinstance(value, dict):
-                return value
     try:
-        return walked(found, limits.bounds, frozenset())
+        return object_of(found, limits.bounds)
     except ItemRefused as refused:
         raise ItemRefused(
             reason=refused.reason,

@@ -30,7 +30,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter, device_in, key_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.selfdescribing import contexts_of, described, first_of, schema_name
@@ -154,6 +155,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     """
     limits = context.limits
     written = read(item, _decode, limits.bounds, EXACT, _explain)
+    check_object(written, limits.bounds, "$", depth=1)
     if context.shared is not None and written.get("aid") != context.shared:
         raise ItemRefused(
             reason=Reason.KEY_MISMATCH,
@@ -174,12 +176,12 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     given = data if isinstance(data, dict) else {"data": data}
     name = _name(event, written, schema, limits)
     session = first_of(contexts, "client_session")
-    hint = _text(written, "sid", limits) or text_of(
-        _scalar(session.get("sessionId")), "$.cx.client_session.sessionId", limits
-    )
+    hint = _text(written, "sid", limits)
+    if hint is None:
+        told = _scalar(session.get("sessionId"))
+        hint = text_of(told, "$.cx.client_session.sessionId", limits)
     touchpoint_id = _text(written, "eid", limits)
     properties = _properties(written, schema, given, contexts)
-    check_object(properties, limits.bounds, "$", depth=1)
     location = _location(written, name, given, contexts)
     claimed = _claimed(written)
     people = _people(written, session)
@@ -308,7 +310,7 @@ def _signals(name: str, given: Mapping[str, Any], written: Mapping[str, Any]) ->
 
 
 def _above(value: object, limit: float) -> bool:
-    return isinstance(value, int | float) and value > limit
+    return isinstance(value, (int, float)) and value > limit
 
 
 def _properties(
@@ -343,11 +345,14 @@ def _campaign(url: str) -> dict[str, str]:
 
 
 def _text(written: Mapping[str, Any], key: str, limits: Limits) -> str | None:
-    return text_of(_scalar(written.get(key)), f"$.{key}", limits)
+    value = written.get(key)
+    if value.__class__ is not str:
+        value = _scalar(value)
+    return text_of(value, f"$.{key}", limits)
 
 
 def _scalar(value: object) -> str | int | None:
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None
 
 
 def _explain(value: dict[str, Any]) -> ItemRefused | None:

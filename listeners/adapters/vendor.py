@@ -24,7 +24,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, ordinary, walked
+from listeners.adapters.bounds import object_of
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX
@@ -35,6 +36,8 @@ CONFIDENCE_MIN: Final = 0.3
 
 AMBIGUITY_MIN: Final = 0.1
 """So is one whose two best differ by less. Source: Rasa's fallback classifier."""
+
+_PLACES: Final = {"": "$"}
 
 People = Sequence[tuple[str, str | int | None]]
 
@@ -71,39 +74,40 @@ class Said(NamedTuple):
     rating: tuple[Scale, float] | None = None
 
 
-def touchpoint_of(said: Said, context: Context, where: str = "$") -> Touchpoint:
+def touchpoint_of(said: Said, context: Context) -> Touchpoint:
     """Make what an item says a touchpoint.
 
     Args:
         said: Names and values as the vendor has them.
         context: Whose they are.
-        where: The item's place, for refusals.
 
     Raises:
         ItemRefused: It names neither a person nor a session, or something is beyond the limits.
     """
     limits = context.limits
-    name = text_of(said.name[:NAME_LENGTH_MAX], f"{where}.name", limits)
+    name = text_of(said.name[:NAME_LENGTH_MAX], "$.name", limits)
     if name is None:
-        raise lacks(where=where, expected="something that happened")
-    session = text_of(said.session, f"{where}: the session", limits)
-    people = [(kind, value) for kind, value in said.people if value not in (None, "")]
+        raise lacks(where="$", expected="something that happened")
+    session = text_of(said.session, "$: the session", limits)
     identifiers: dict[str, str] = {}
-    try:
-        identifiers = identifiers_of(people, context, {"": where})
-    except ItemRefused as refused:
-        if refused.reason != Reason.NO_IDENTIFIER or session is None:
-            raise
+    if said.people:
+        try:
+            identifiers = identifiers_of(said.people, context, _PLACES)
+        except ItemRefused as refused:
+            if refused.reason != Reason.NO_IDENTIFIER or session is None:
+                raise
+    elif session is None:
+        identifiers_of((), context, _PLACES)  # Refuses.
     signals = signals_of(name, {}, tuple(dict.fromkeys(said.signals)), limits)
-    touchpoint_id = text_of(said.id, f"{where}: the id", limits)
-    claimed = None if said.at is None else time_of(said.at, f"{where}: the time")
+    touchpoint_id = text_of(said.id, "$: the id", limits)
+    claimed = None if said.at is None else time_of(said.at, "$: the time")
     if touchpoint_id is None:
         touchpoint_id = (
             context.new_id() if said.content is None else id_of(context.source, said.content)
         )
     rating = None
     if said.rating is not None:
-        rating = check_rating(Rating(*said.rating), f"{where}: the rating")
+        rating = check_rating(Rating(*said.rating), "$: the rating")
     return Touchpoint(
         id=touchpoint_id,
         source=context.source,
@@ -115,7 +119,7 @@ def touchpoint_of(said: Said, context: Context, where: str = "$") -> Touchpoint:
         identifiers=identifiers,
         session_hint=session,
         signals=signals,
-        intent=text_of(said.intent, f"{where}: the intent", limits),
+        intent=text_of(said.intent, "$: the intent", limits),
         rating=rating,
         properties=raw_of(said.properties),
     )
@@ -127,16 +131,7 @@ def object_in(item: bytes, context: Context) -> dict[str, Any]:
     Raises:
         ItemRefused: It is none, or beyond them.
     """
-    bounds = context.limits.bounds
-    if ordinary(item, bounds):
-        try:
-            value = _decode(item)
-        except FAULTS:
-            value = None  # The walk finds out what is wrong.
-        if isinstance(value, dict):
-            check_object(value, bounds, "$", depth=1)
-            return value
-    return walked(item, bounds, frozenset())
+    return object_of(item, context.limits.bounds)
 
 
 def listed(items: Iterable[Any], limits: Limits, **envelope: Any) -> Envelope:
@@ -215,7 +210,7 @@ def text(value: object) -> str | None:
 
 def number(value: object) -> float | None:
     """A number, also written in digits; None for everything else."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     try:
         found = float(value)  # type: ignore[arg-type]
@@ -226,6 +221,8 @@ def number(value: object) -> float | None:
 
 def seconds(value: object) -> float | int | None:
     """A duration in seconds, a whole one without a fraction."""
+    if type(value) is int:
+        return value
     found = number(value)
     return int(found) if found is not None and found.is_integer() else found
 
@@ -270,13 +267,12 @@ def without_text(
     """
     if context.asked is not None and context.asked.keeps_text:
         return dict(written)
-    names = frozenset(names)
-    found: dict[str, Any] = {}
-    for name, value in written.items():
-        if name not in names:
-            found[name] = value
-        elif isinstance(value, str) and value:
-            found[f"{name}_length"] = len(value)
+    found = dict(written)
+    for name in names:
+        if name in found:
+            value = found.pop(name)
+            if isinstance(value, str) and value:
+                found[f"{name}_length"] = len(value)
     return found
 
 

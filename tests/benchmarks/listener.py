@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -77,8 +77,8 @@ def segment(number: int) -> dict[str, Any]:
     }
 
 
-def new_listener() -> tuple[Listener, ListenerSettings, Telemetry]:
-    settings = ListenerSettings()
+def new_listener(**named: Any) -> tuple[Listener, ListenerSettings, Telemetry]:
+    settings = ListenerSettings(**named)
     telemetry = Telemetry(CollectorRegistry())
     ids = count()
     listener = Listener(
@@ -102,10 +102,10 @@ async def inside(body: bytes, delivery: Delivery, requests: int) -> float:
 CLIENT = """
 import socket, sys, threading
 port, requests, lanes = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-path, kind = sys.argv[4], sys.argv[5]
+path, lines = sys.argv[4], sys.argv[5:]
 body = sys.stdin.buffer.read()
-head = (f"POST {path} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n"
-        f"Content-Type: {kind}\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n").encode()
+lines += [f"Host: 127.0.0.1:{port}", f"Content-Length: {len(body)}", "", ""]
+head = "\\r\\n".join([f"POST {path} HTTP/1.1", *lines]).encode()
 def lane():
     with socket.create_connection(("127.0.0.1", port)) as wire:
         for _ in range(requests // lanes):
@@ -125,10 +125,15 @@ threads = [threading.Thread(target=lane) for _ in range(lanes)]
 
 
 async def over_http(
-    body: bytes, requests: int, path: str = "/v1/touchpoints", kind: str = "application/json"
+    body: bytes,
+    requests: int,
+    path: str = "/v1/touchpoints",
+    kind: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+    **named: Any,
 ) -> float:
-    """CPU seconds of the server for one request."""
-    listener, settings, telemetry = new_listener()
+    """CPU seconds of the server, with the settings named, for one request."""
+    listener, settings, telemetry = new_listener(**named)
     wired = runner(application(listener, settings, telemetry), settings)
     await wired.setup()
     wire = socket.create_server(("127.0.0.1", 0))
@@ -144,7 +149,8 @@ async def over_http(
         str(requests),
         "16",
         path,
-        kind,
+        f"Content-Type: {kind}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
         stdin=subprocess.PIPE,
     )
     await client.communicate(body)

@@ -141,7 +141,7 @@ def standing(up: Up, topic: str, by: str, told_by: str) -> list[dict[str, Any]]:
 
 
 def complete(up: Up, judged: set[str]) -> bool:
-    """Whether all are judged, and all but the hang-up, which came after the end, are one journey."""
+    """Whether all are judged, and all but the hang-up after the end are one journey."""
     outcomes = standing(up, "journey-outcomes", "journey_id", "outcome")
     verdicts = latest(records_of(up.data, "verdicts"), "id")
     return [one["count"] for one in outcomes] == [len(judged) - 1] and verdicts.keys() == judged

@@ -71,11 +71,8 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         raise lacks(where="$.event", expected="the type of an event, such as user")
     if text(event.get("sender_id")) is None:
         raise lacks(where="$.sender_id", expected="the conversation's id")
-    said = _said(event, context)
-    if said.id is None and said.at is not None:
-        # Rasa has no id; its line as it came is quicker to hash than what was made of it.
-        said = said._replace(content=(item.decode(),))
-    return touchpoint_of(said, context)
+    # Rasa has no id; its line as it came is quicker to hash than what was made of it.
+    return touchpoint_of(_said(event, context, item.decode()), context)
 
 
 def _turn(call: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +93,7 @@ def _turn(call: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _said(event: Mapping[str, Any], context: Context) -> Said:
+def _said(event: Mapping[str, Any], context: Context, line: str) -> Said:
     kind, sender = str(event["event"]), text(event["sender_id"])
     action = text(event.get("name")) if kind == "action" else None
     parsed = mapping(event.get("parse_data"))
@@ -118,6 +115,7 @@ def _said(event: Mapping[str, Any], context: Context) -> Said:
         properties={**without_text(kept, _TYPED, context), "event": kind},
         at=None if at is None else at * 1000,
         id=text(event.get("id")),
+        content=None if at is None else (line,),
         location=intent or action or (text(event.get("name")) if kind == "active_loop" else None),
         session=sender,
         signals=_signals(kind, action, intent, event, parsed, context),

@@ -8,14 +8,15 @@ Sources: Amazon's data model of contact records, its page on contact events, and
 delivery by HTTP. `docs/vendors.md` accounts for every field.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from listeners.adapters.adapter import Context, Envelope, Limits, lacks
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.vendor import (
     Said,
     caller,
@@ -60,7 +61,29 @@ _TIMES: Final = {
 
 _COUNTS: Final = (("noInputCount", "no_input"), ("noMatchCount", "no_match"))
 _USED_EVENT: Final = frozenset({"contactid", "initialcontactid", "customerendpoint"})
-_USED: Final = frozenset({"CustomerEndpoint", "ContactId", "InitialContactId"})
+_USED: Final = frozenset({"Attributes", "CustomerEndpoint", "ContactId", "InitialContactId"})
+_NONE: Final[frozenset[str]] = frozenset()
+_RESOURCES: Final = ("Arn", "ARN", "arn")
+
+
+class _Delivered(msgspec.Struct):
+    """What Firehose posts: records in base64, and what it wants to read again."""
+
+    requestId: Any
+    records: list[msgspec.Raw]
+    timestamp: Any = None
+
+
+class _Record(msgspec.Struct):
+    """One record of a delivery."""
+
+    data: bytes
+
+
+_decode_delivered: Final = msgspec.json.Decoder(_Delivered).decode
+_decode_record: Final = msgspec.json.Decoder(_Record).decode
+_decode_listed: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_whole: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
@@ -70,27 +93,46 @@ def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         Unreadable: It is no such JSON.
         TooLarge: Too many.
     """
-    values = list(_back_to_back(body))
-    first = mapping(values[0]) if len(values) == 1 else {}
-    if isinstance(first.get("records"), list) and "requestId" in first:
-        items = [one for record in first["records"] for one in _of_record(record)]
-        said = {"requestId": first["requestId"], "timestamp": first.get("timestamp")}
-        return listed(items, limits, answer=Answer(json.dumps(said).encode()))
-    items = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    return listed(items, limits, batch=len(values) > 1 or isinstance(values[0], list))
+    if b'"requestId"' in body and b'"records"' in body:
+        try:
+            delivered = _decode_delivered(body)
+        except FAULTS:
+            pass  # One of its words in something else, or a delivery that is none.
+        else:
+            items = [one for record in delivered.records for one in _of_record(bytes(record))]
+            said = {"requestId": delivered.requestId, "timestamp": delivered.timestamp}
+            return listed(items, limits, answer=Answer(json.dumps(said).encode()))
+    items = _items(body)
+    return listed(items, limits, batch=len(items) != 1 or body.lstrip()[:1] == b"[")
 
 
-def _of_record(record: object) -> list[Any]:
+def _of_record(record: bytes) -> list[bytes]:
     """The contacts in one record of a delivery; what cannot be read is left for a dead letter."""
     try:
-        text_of = base64.b64decode(mapping(record).get("data") or "", validate=True)
-        return list(_back_to_back(text_of))
-    except (binascii.Error, TypeError, ValueError, Unreadable):
+        return _items(_decode_record(record).data)
+    except (*FAULTS, Unreadable):
         return [record]
 
 
-def _back_to_back(body: bytes) -> Iterator[Any]:
-    """The JSON values of a body, with or without anything between them."""
+def _items(text: bytes) -> list[bytes]:
+    """Contacts as they lie in a text: one, an array, or several with or without anything between.
+
+    Raises:
+        Unreadable: It is no JSON.
+    """
+    try:
+        return _expanded(_decode_whole(text))
+    except FAULTS:
+        return [one for value in _back_to_back(text) for one in _expanded(value)]
+
+
+def _expanded(value: bytes | msgspec.Raw) -> list[bytes]:
+    value = bytes(value)
+    return [bytes(one) for one in _decode_listed(value)] if value[:1] == b"[" else [value]
+
+
+def _back_to_back(body: bytes) -> Iterator[bytes]:
+    """The JSON values of a body, each as its bytes."""
     try:
         rest = body.decode()
     except UnicodeDecodeError:
@@ -101,11 +143,12 @@ def _back_to_back(body: bytes) -> Iterator[Any]:
             at += 1
             continue
         try:
-            value, at = decoder.raw_decode(rest, at)
+            _, end = decoder.raw_decode(rest, at)
         except (ValueError, RecursionError):
-            yield value_in(rest[at:].encode())  # Says what is wrong.
+            value_in(rest[at:].encode())  # Says what is wrong.
             return
-        yield value
+        yield rest[at:end].encode()
+        at = end
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:
@@ -164,43 +207,49 @@ def _event(event: Mapping[str, Any]) -> Said:
 
 def _record(record: Mapping[str, Any], context: Context) -> Said:
     """A contact that has ended, as a whole: one touchpoint at its end."""
-    attributes = mapping(record.get("Attributes"))
-    queue, agent = mapping(record.get("Queue")), mapping(record.get("Agent"))
-    ended = moment(record.get("DisconnectTimestamp"))
-    began = moment(record.get("InitiationTimestamp"))
-    reason = text(record.get("DisconnectReason"))
-    outbound = record.get("InitiationMethod") == "OUTBOUND"
-    path = [one.strip() for one in str(attributes.get("menuPath") or "").split(">")]
+    get = record.get
+    attributes, queue, agent = (
+        mapping(get("Attributes")),
+        mapping(get("Queue")),
+        mapping(get("Agent")),
+    )
+    ended = moment(get("DisconnectTimestamp"))
+    reason = text(get("DisconnectReason"))
     signals = [signal for name, signal in _COUNTS if (number(attributes.get(name)) or 0) > 0]
-    if agent and not outbound:
+    if agent and get("InitiationMethod") != "OUTBOUND":
         signals.append("transfer")
     elif queue and not agent:
         signals.append("queue_abandoned")
     signals += _ending(reason)
-    about = {name: one for name, one in attributes.items() if name != "customerId"}
+    kept = _kept(record, _USED)
+    if attributes:
+        about = {name: one for name, one in attributes.items() if name != "customerId"}
+        if about:
+            kept["Attributes"] = about
+    elif get("Attributes"):
+        kept["Attributes"] = get("Attributes")  # No object, so nothing is known of it.
+    kept |= _measured(
+        duration_s=_between(moment(get("InitiationTimestamp")), ended),
+        queue_s=seconds(queue.get("Duration")),
+        talk_s=seconds(agent.get("AgentInteractionDuration")),
+        hold_s=seconds(agent.get("CustomerHoldDuration")),
+        hangup_by=_by(reason),
+    )
+    contact = text(get("ContactId"))
+    place = str(attributes.get("menuPath") or "").rpartition(">")[2].strip()
     return Said(
         name="contact_record",
-        channel=_channel(record.get("Channel")),
+        channel=_channel(get("Channel")),
         people=[
             ("user_id", text(attributes.get("customerId"))),
-            *caller(mapping(record.get("CustomerEndpoint")).get("Address"), context),
+            *caller(mapping(get("CustomerEndpoint")).get("Address"), context),
         ],
-        properties={
-            **_kept(record, _USED),
-            **({"Attributes": about} if about else {}),
-            **_measured(
-                duration_s=_between(began, ended),
-                queue_s=seconds(queue.get("Duration")),
-                talk_s=seconds(agent.get("AgentInteractionDuration")),
-                hold_s=seconds(agent.get("CustomerHoldDuration")),
-                hangup_by=_by(reason),
-            ),
-        },
-        at=ended or moment(record.get("LastUpdateTimestamp")),
+        properties=kept,
+        at=ended or moment(get("LastUpdateTimestamp")),
         # A record that is written again would count its signals again, so it is absorbed.
-        id=text(record.get("ContactId")),
-        location=path[-1] or text(queue.get("Name")),
-        session=text(record.get("InitialContactId")) or text(record.get("ContactId")),
+        id=contact,
+        location=place or text(queue.get("Name")),
+        session=text(get("InitialContactId")) or contact,
         signals=signals,
         intent=text(attributes.get("lastIntent")),
     )
@@ -228,7 +277,8 @@ def _at(kind: str, detail: Mapping[str, Any]) -> datetime | None:
 def _between(start: datetime | None, end: datetime | None) -> float | int | None:
     if start is None or end is None or end < start:
         return None
-    return seconds((end - start).total_seconds())
+    found = (end - start).total_seconds()
+    return int(found) if found.is_integer() else found
 
 
 def _measured(**found: Any) -> dict[str, Any]:
@@ -244,8 +294,9 @@ def _lowered(value: Any) -> Any:
 
 def _kept(value: Mapping[str, Any], used: frozenset[str]) -> dict[str, Any]:
     """The rest, without names of resources and without what is null."""
-    return {
-        name: _kept(one, frozenset()) if isinstance(one, dict) else one
-        for name, one in value.items()
-        if name not in used and one is not None and not name.lower().endswith("arn")
-    }
+    found = {}
+    for name, one in value.items():
+        if one is None or name in used or name.endswith(_RESOURCES):
+            continue
+        found[name] = _kept(one, _NONE) if one.__class__ is dict else one
+    return found

@@ -196,3 +196,26 @@ async def test_records_of_a_stream_need_nothing_between_them(between):
     body = between.join([written(record()), written(record(ContactId="c-9"))])
 
     assert [one.id for one in await told(body=body)] == ["c-1", "c-9"]
+
+
+async def test_attributes_are_kept_whole_whatever_they_are_called():
+    own = {"learn": "yes", "customerId": "u-42", "plan": None}
+    (one,) = await told(record(Attributes=own))
+    (other,) = await told(record(Attributes="none"))
+
+    assert properties(one)["Attributes"] == {"learn": "yes", "plan": None}
+    assert properties(other)["Attributes"] == "none"
+
+
+async def test_an_array_behind_a_record_is_cut_too():
+    body = written(record()) + written([record(ContactId="c-9"), record(ContactId="c-10")])
+
+    assert [one.id for one in await told(body=body)] == ["c-1", "c-9", "c-10"]
+
+
+async def test_what_only_looks_like_a_delivery_is_read_as_it_is():
+    mail = record(Attributes={"requestId": "r-1", "records": "two"})
+
+    (one,) = await told(mail)
+
+    assert properties(one)["Attributes"] == {"requestId": "r-1", "records": "two"}

@@ -114,7 +114,7 @@ class Listener:
                 signed = await self._by_token(body, delivery, received_at)
             if signed is not None:
                 source = signed.source
-                repeated = self._webhooks.came_before(signed)
+                repeated = self._webhooks.came_before(signed, received_at)
             elif delivery.key:
                 source = self._source(delivery.key, delivery, received_at)
             adapter = dialect.adapter
@@ -140,7 +140,7 @@ class Listener:
         if records:
             await self._publish(records)
         if signed is not None:
-            self._webhooks.remember(signed)
+            self._webhooks.remember(signed, received_at)
         self._tell(channels, faults, context)
         seconds = (self._clock() - received_at).total_seconds()
         self._telemetry.request_received(delivery.dialect, max(seconds, 0.0))

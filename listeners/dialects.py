@@ -61,6 +61,7 @@ class Dialect(NamedTuple):
         summary: What it is, for the OpenAPI document; empty where that says more of it.
         schemes: The signatures that its requests may bear, the vendor's own first.
         signs: Whether the vendor signs, so that a key alone is not enough.
+        bearer: Whether its maker may show a token that is signed; see `tokens`.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
         answer: What the emitter is told of a receipt that is a success.
     """
@@ -72,6 +73,7 @@ class Dialect(NamedTuple):
     summary: str = ""
     schemes: tuple[str, ...] = ("webhook",)
     signs: bool = False
+    bearer: bool = False
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
     answer: Callable[[Receipt], Answer] = receipted
 
@@ -120,6 +122,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         cast(Adapter, botframework),
         (Route("/chatbot/botframework"),),
         summary="Microsoft Bot Framework: activities",
+        bearer=True,
     ),
     "zendesk": Dialect(
         cast(Adapter, zendesk),

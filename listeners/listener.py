@@ -24,6 +24,7 @@ from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
 from listeners.signatures import missing
 from listeners.telemetry import Telemetry
+from listeners.tokens import Tokens
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
 from schemas.identifiers import primary
@@ -78,6 +79,7 @@ class Listener:
         self._skew_min = settings.skew_min
         self.credentials = Credentials(settings)
         self._webhooks = Webhooks(settings)
+        self._tokens = Tokens(settings, telemetry.keys_missing)
         self._rates = Rates(
             rate_max=settings.request_rate_max, burst_max=settings.request_burst_max
         )
@@ -107,13 +109,15 @@ class Listener:
         signed: Signed | None = None
         repeated = False
         try:
+            dialect = DIALECTS[delivery.dialect]
             signed = self._signed(body, delivery, received_at)
+            if signed is None and dialect.bearer and self._tokens:
+                signed = await self._by_token(body, delivery, received_at)
             if signed is not None:
                 source = signed.source
-                repeated = self._webhooks.came_before(signed)
+                repeated = self._webhooks.came_before(signed, received_at)
             elif delivery.key:
                 source = self._source(delivery.key, delivery, received_at)
-            dialect = DIALECTS[delivery.dialect]
             adapter = dialect.adapter
             text = dialect.opened(body, delivery, self._body_bytes_max)
             envelope = adapter.unpack(text, delivery, self._limits)
@@ -137,7 +141,7 @@ class Listener:
         if records:
             await self._publish(records)
         if signed is not None:
-            self._webhooks.remember(signed)
+            self._webhooks.remember(signed, received_at)
         self._tell(channels, faults, context)
         seconds = (self._clock() - received_at).total_seconds()
         self._telemetry.request_received(delivery.dialect, max(seconds, 0.0))
@@ -221,6 +225,13 @@ class Listener:
         if delivery.key:
             self._check_same(signed.source, delivery.key)
         self._rates.take(signed.source.name, now)
+        return signed
+
+    async def _by_token(self, body: bytes, delivery: Delivery, now: datetime) -> Signed | None:
+        """Whose token it shows, within its rate; None where it shows none."""
+        signed = await self._tokens.verified(body, delivery, now)
+        if signed is not None:
+            self._rates.take(signed.source.name, now)
         return signed
 
     def _source(self, key: str | None, delivery: Delivery, now: datetime) -> SourceSettings:

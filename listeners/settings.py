@@ -56,6 +56,13 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0
 Count = Annotated[int, Field(gt=0)]
 
 
+def is_safe(address: str) -> bool:
+    """Whether what an address answers cannot be changed on its way: https, or this machine."""
+    return address.startswith(
+        ("https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:")
+    )
+
+
 class SourceSettings(BaseModel):
     """One source: whoever holds one of its write keys.
 
@@ -68,6 +75,11 @@ class SourceSettings(BaseModel):
             person, where the emitter does not say: PostHog's servers.
         signed: How its requests are signed; then an unsigned one is refused, whatever its key.
         secrets: What they are signed with; two during a rotation.
+        app_ids: Of a source whose requests show a token, `botframework`: the bots' ids, one of
+            which the token is for.
+        token_keys: Where the keys that tokens are signed with stand: an address of an OpenID
+            configuration or of a JWKS, or the path of a JWKS.
+        token_issuer: Who has to have made them.
         user_ids: Whether the ids that its chats and bots give to customers are the company's own
             user ids; otherwise they are as good as a device's.
         trusts_caller_ids: Whether a caller's number is who calls, also where the network does not
@@ -83,8 +95,11 @@ class SourceSettings(BaseModel):
     channel: Channel | None = None
     origins: tuple[str, ...] = ()
     anonymous_ids: str | None = Field(default=None, max_length=256)
-    signed: Literal["webhook", "twilio", "typeform", "zendesk"] | None = None
+    signed: Literal["webhook", "twilio", "typeform", "zendesk", "botframework"] | None = None
     secrets: tuple[SecretStr, ...] = Field(default=(), max_length=2)
+    app_ids: tuple[str, ...] = ()
+    token_keys: str = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    token_issuer: str = "https://api.botframework.com"
     user_ids: bool = False
     trusts_caller_ids: bool = False
     keeps_text: bool = False
@@ -124,8 +139,21 @@ class SourceSettings(BaseModel):
             raise ValueError(message)
         return origins
 
+    @field_validator("token_keys")
+    @classmethod
+    def _safe(cls, where: str) -> str:
+        if where.startswith("http") and not is_safe(where):
+            message = "expected an address with https, or the path of a file"
+            raise ValueError(message)
+        return where
+
     @model_validator(mode="after")
     def _known_somehow(self) -> "SourceSettings":
+        if self.signed == "botframework":
+            if not self.app_ids or self.secrets:
+                message = 'expected "app_ids", and no secrets, with signed = "botframework"'
+                raise ValueError(message)
+            return self
         if bool(self.signed) != bool(self.secrets):
             message = 'expected "signed" and "secrets" together'
             raise ValueError(message)

@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from listeners.calls import Call
 from listeners.errors import Reason, Unauthorised
 from listeners.exchange import Delivery
 
@@ -27,15 +28,26 @@ FIELDS_MAX: Final = 512
 """Form fields that are read to check a signature; a form of more is not Twilio's."""
 
 
+TWILIO_ONCE: Final = frozenset(
+    {"CallbackSource", "CallDuration", "DialCallSid", "RecordingSid", "SequenceNumber"}
+)
+"""What only a request has of which, with the same content, a call makes no second one."""
+
+TWILIO_ENDED: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+"""What `CallStatus` says once a call is over."""
+
+
 class Proof(NamedTuple):
     """What a signature shows.
 
     Attributes:
         id: Of the delivery, the same when it is sent again; None without one. It is signed, or made
             of what is.
+        call: The call that it is of, where that is all that bounds it in time.
     """
 
     id: str | None
+    call: Call | None = None
 
 
 class Scheme(NamedTuple):
@@ -136,12 +148,13 @@ def _twilio(request: Delivery, body: bytes, key: bytes, now: datetime, window: t
     nobody can take the id of another one.
     """
     claimed = dict(parse_qsl(request.query)).get("bodySHA256")
+    pairs: list[tuple[str, str]] = []
     if claimed is not None:
-        fields = ""
         if not hmac.compare_digest(sha256(body).hexdigest().encode(), _bytes(claimed.lower())):
             raise invalid()
     else:
-        fields = _joined(body)
+        pairs = _pairs(body)
+    fields = joined(pairs)
     given = [request.headers["X-Twilio-Signature"]]
     expected = tuple(
         base64.b64encode(hmac.digest(key, _bytes(url + fields), "sha1"))
@@ -150,15 +163,23 @@ def _twilio(request: Delivery, body: bytes, key: bytes, now: datetime, window: t
     if not _any_equal(expected, given):
         raise invalid()
     token = request.headers.get("I-Twilio-Idempotency-Token")
-    return Proof(token and sha256(_bytes("\n".join((request.url, fields, token)))).hexdigest())
+    named = token and sha256(_bytes("\n".join((request.url, fields, token)))).hexdigest()
+    return Proof(named, _call_of(dict(pairs)))
 
 
-def _joined(body: bytes) -> str:
+def _pairs(body: bytes) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
     except ValueError:
         raise invalid() from None
-    return joined(pairs)
+
+
+def _call_of(fields: Mapping[str, str]) -> Call | None:
+    """The call that a form is of; what is told once of it may come after its end."""
+    named = fields.get("CallSid")
+    if not named:
+        return None
+    return Call(named, TWILIO_ONCE.isdisjoint(fields), fields.get("CallStatus") in TWILIO_ENDED)
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> str:

@@ -122,6 +122,11 @@ class Telemetry:
         """A request was answered and its body, by design, not kept."""
         self._discarded.inc()
 
+    def keys_missing(self, reason: str) -> None:
+        """Keys of tokens cannot be read. ERROR: without any, requests that show one wait."""
+        self._rejected[Reason.UNAVAILABLE].inc()
+        self._log.error("cannot read the keys of tokens: %s", reason)
+
     def publisher_unavailable(self, reason: str) -> None:
         """A request could not be made durable. ERROR: a person must act."""
         self._ready.set(0)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
+from listeners.calls import Call, Calls
 from listeners.errors import Unauthorised
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings, SourceSettings
@@ -25,11 +26,13 @@ class Signed(NamedTuple):
         source: Whose secret it is.
         id: The sender's id of the delivery; None where the scheme has none.
         digest: Of the body, to know a repeat from another body under the same id.
+        call: The call that it is of, where that is all that bounds it in time.
     """
 
     source: SourceSettings
     id: str | None
     digest: bytes
+    call: Call | None = None
 
 
 class Webhooks:
@@ -52,6 +55,7 @@ class Webhooks:
             for name in SCHEMES
         }
         self._delivered: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._calls = Calls(settings.delivery_ids_max, settings.signature_window)
 
     def verified(
         self, body: bytes, request: Delivery, schemes: Sequence[str], now: datetime
@@ -84,28 +88,32 @@ class Webhooks:
             except Unauthorised as refused:
                 stale = stale or refused.reason == expired(self._window).reason
                 continue
-            found = Signed(source, proof.id, sha256(body).digest())
+            found = Signed(source, proof.id, sha256(body).digest(), proof.call)
         if found is not None:
             return found
         raise expired(self._window) if stale else invalid()
 
-    def came_before(self, signed: Signed) -> bool:
+    def came_before(self, signed: Signed, now: datetime) -> bool:
         """Whether this very delivery was made durable before.
 
         Raises:
-            Unauthorised: Its id was, with another body.
+            Unauthorised: Its id was, with another body; or it did not, and its call is over.
         """
-        if signed.id is None:
-            return False
-        before = self._delivered.get((signed.source.name, signed.id))
+        before = None
+        if signed.id is not None:
+            before = self._delivered.get((signed.source.name, signed.id))
         if before is None:
+            if signed.call is not None:
+                self._calls.check(signed.source.name, signed.call, now)
             return False
         if not hmac.compare_digest(before, signed.digest):
             raise replayed()
         return True
 
-    def remember(self, signed: Signed) -> None:
+    def remember(self, signed: Signed, now: datetime) -> None:
         """The delivery is durable: the same again is nothing new."""
+        if signed.call is not None:
+            self._calls.remember(signed.source.name, signed.call, now)
         if signed.id is None:
             return
         self._delivered[signed.source.name, signed.id] = signed.digest

@@ -34,7 +34,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason

@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listeners.adapters.adapter import Limits, time_of
-from listeners.adapters.bounds import FAULTS, elements, members, said
+from listeners.adapters.bounds import said
+from listeners.adapters.brackets import FAULTS, elements, members
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 
 _decode_list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode

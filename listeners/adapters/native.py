@@ -23,7 +23,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, elements, read, said
+from listeners.adapters.bounds import check_object, read, said
+from listeners.adapters.brackets import FAULTS, elements
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from listeners.exchange import Delivery

@@ -31,7 +31,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, check_object, read
+from listeners.adapters.bounds import check_object, read
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter, device_in, key_in
 from listeners.adapters.identifiers import identifiers_of
 from listeners.adapters.selfdescribing import contexts_of, described, first_of, schema_name

@@ -24,7 +24,8 @@ from listeners.adapters.adapter import (
     text_of,
     time_of,
 )
-from listeners.adapters.bounds import FAULTS, object_of
+from listeners.adapters.bounds import object_of
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.identifiers import identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX

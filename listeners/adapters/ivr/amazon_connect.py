@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from listeners.adapters.adapter import Context, Envelope, Limits, lacks
-from listeners.adapters.bounds import FAULTS
+from listeners.adapters.brackets import FAULTS
 from listeners.adapters.vendor import (
     Said,
     caller,

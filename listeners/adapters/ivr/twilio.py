@@ -38,7 +38,7 @@ from listeners.adapters.vendor import (
 from listeners.adapters.vendor import device_of as device_of
 from listeners.errors import ItemRefused, Reason, Unreadable
 from listeners.exchange import Answer, Delivery
-from listeners.signatures import joined
+from listeners.signatures import TWILIO_ENDED, TWILIO_ONCE, joined
 from schemas.records import Scale, Touchpoint
 
 TOKEN: Final = "I-Twilio-Idempotency-Token"
@@ -55,12 +55,6 @@ KEYED_IN: Final = ("account_id", "crm_id", "user_id")
 
 CHOICE_LENGTH_MAX: Final = 2
 """Digits that are a choice in a menu; more of them may be a card's or an account's (P)."""
-
-_ENDED: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-_ONCE: Final = frozenset(
-    {"CallbackSource", "CallDuration", "DialCallSid", "RecordingSid", "SequenceNumber"}
-)
-"""What only a request has of which, with the same content, a call makes no second one."""
 
 _SPOKEN: Final = ("SpeechResult", "UnstableSpeechResult", "TranscriptionText")
 _PASSED_ON: Final = ("Digits", "SpeechResult", "Confidence")
@@ -149,7 +143,7 @@ def _request(fields: Mapping[str, Any], value: Mapping[str, Any], context: Conte
             **call.measured,
         },
         at=call.at,
-        content=_content(value, once=call.at is not None or not _ONCE.isdisjoint(fields)),
+        content=_content(value, once=call.at is not None or not TWILIO_ONCE.isdisjoint(fields)),
         location=text(query.get("menu")) if call.sited else None,
         session=text(fields.get("ParentCallSid")) or text(fields.get("CallSid")),
         signals=call.signals,
@@ -225,7 +219,7 @@ def _queue(fields: Mapping[str, Any]) -> _Call:
 
 def _status(fields: Mapping[str, Any]) -> _Call:
     at = _rfc_2822(fields.get("Timestamp"))
-    if fields.get("CallStatus") not in _ENDED:
+    if fields.get("CallStatus") not in TWILIO_ENDED:
         return _Call("call_progress", at=at, sited=False)
     duration = _measured(duration_s=fields.get("CallDuration"))
     if "ParentCallSid" in fields:  # An agent's leg: the caller is still there.

@@ -8,6 +8,7 @@ import cramjam
 import pytest
 from aiohttp import ClientSession
 
+from listeners.errors import Reason, Unreadable
 from tests.unit.listeners.doors import PAGE, SHOP, Door, properties, written
 from tests.unit.listeners.posthog_events import event, server
 
@@ -92,6 +93,25 @@ async def test_a_bomb_in_a_form_is_too_large_and_nonsense_is_unreadable():
         ):
             async with client.post(url + "/e/", data=body) as answer:
                 assert answer.status == status
+
+
+LZ64 = b"data=N4IgpgHgbglgdjALgLxALhAEwA4EMAuAFgPYBOIAvkA%3D&compression=lz64"
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [(LZ64, ""), (LZ64, "compression=lz64&ip=1"), (b"N4IgpgHg", "compression=lz64")],
+    ids=["form", "both", "query"],
+)
+async def test_lz64_is_refused_by_its_name(body, query):
+    door = Door()
+
+    with pytest.raises(Unreadable) as refused:
+        await door.raw(body, "posthog", query=query)
+
+    assert refused.value.reason == Reason.ENCODING_UNKNOWN
+    assert "lz64" in refused.value.message
+    assert len(door.letters) == 1  # of an open listener: nothing is lost unseen
 
 
 async def test_the_newest_path_says_what_became_of_each_event():

@@ -5,6 +5,7 @@ Twilio signs the address and the form, not the token; whoever recorded a request
 
 import pytest
 
+from listeners.errors import Reason, Unauthorised, Unavailable
 from tests.unit.listeners.signing import (
     BASE,
     TWILIO_TOKEN,
@@ -96,3 +97,69 @@ async def test_a_forged_token_does_not_use_up_the_one_of_a_later_request():
     await told({"Digits": "2"}, "menu=main", token="token-of-the-next", door=door)
 
     assert [one.name for one in door.touchpoints] == ["call_started", "menu_choice"]
+
+
+RINGING, CHOICE = {"CallStatus": "ringing"}, {"Digits": "2", "CallStatus": "in-progress"}
+RECORDED = {"RecordingSid": "RE1", "RecordingSource": "RecordVerb"}
+OVER = {name: ENDED[name] for name in ("CallbackSource", "CallDuration", "CallStatus")}
+ANOTHER = {"CallSid": "CA-2"}
+
+
+async def refused(fields, door, token):
+    with pytest.raises(Unauthorised) as caught:
+        await told(fields, "menu=main", token=token, door=door)
+    return caught.value.reason
+
+
+async def test_what_was_recorded_of_a_call_is_refused_once_the_call_is_over():
+    door = signing_door("twilio", TWILIO_TOKEN)
+    await told(RINGING, "menu=main", token="t-1", door=door)
+    await told(CHOICE, "menu=main", token="t-2", door=door)
+    await told(OVER, token="t-3", door=door)
+    door.later(seconds=300)
+    await told(CHOICE, "menu=main", token="t-4", door=door)  # It may have been on its way.
+    door.later(seconds=1)
+
+    assert await refused(CHOICE, door, "t-5") == Reason.SIGNATURE_EXPIRED
+    assert await refused(CHOICE, door, None) == Reason.SIGNATURE_EXPIRED
+    await told(CHOICE, "menu=main", token="t-2", door=door)  # Sent again, and absorbed.
+    await told(RECORDED, token="t-6", door=door)  # A recording is told of when it is ready.
+    await told(CHOICE | ANOTHER, "menu=main", token="t-7", door=door)
+    names = [one.name for one in door.touchpoints]
+    assert names == [
+        *("call_started", "menu_choice", "call_ended", "menu_choice", "voicemail", "menu_choice")
+    ]
+    assert door.counted("touchpoints_rejected_total", reason="signature_expired") == 2
+
+
+async def test_a_call_whose_end_nobody_told_is_over_after_a_day():
+    door = signing_door("twilio", TWILIO_TOKEN)
+    await told(RINGING, "menu=main", token="t-1", door=door)
+    door.later(hours=24)
+    await told(CHOICE, "menu=main", token="t-2", door=door)
+    door.later(seconds=1)
+
+    assert await refused(CHOICE, door, "t-3") == Reason.SIGNATURE_EXPIRED
+    assert await refused(OVER, door, "t-4") == Reason.SIGNATURE_EXPIRED
+
+
+async def test_the_calls_that_are_remembered_are_bounded():
+    door = signing_door("twilio", TWILIO_TOKEN)
+    door.listener._webhooks._calls._calls_max = 2
+    for number in range(5):
+        await told(OVER | {"CallSid": f"CA-{number}"}, token=f"t-{number}", door=door)
+
+    assert len(door.listener._webhooks._calls._heard) == 2
+
+
+async def test_a_call_is_not_over_before_its_end_is_durable():
+    door = signing_door("twilio", TWILIO_TOKEN)
+    door.publisher.down = True
+    with pytest.raises(Unavailable):
+        await told(OVER, token="t-1", door=door)
+    door.publisher.down = False
+    door.later(hours=1)
+
+    await told(CHOICE, "menu=main", token="t-2", door=door)
+
+    assert [one.name for one in door.touchpoints] == ["menu_choice"]

@@ -305,12 +305,10 @@ class _Answers:
             raise web.HTTPNotFound
         kept = {"Content-Disposition": f'attachment; filename="touchpoints-{name}.{form}"'}
         if form == "csv":
-            return web.Response(
-                text=downloads.as_csv(table), content_type="text/csv", charset="utf-8", headers=kept
-            )
-        return web.Response(
-            body=downloads.as_json(table), content_type="application/json", headers=kept
-        )
+            text = await asyncio.to_thread(downloads.as_csv, table)
+            return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=kept)
+        body = await asyncio.to_thread(downloads.as_json, table)
+        return web.Response(body=body, content_type="application/json", headers=kept)
 
     async def _document(
         self,

@@ -52,8 +52,8 @@ def told(name: str, cost: Cost) -> str:
 def main() -> None:
     path = chromium.found()
     if path is None:
-        message = "expected Chromium; found none: apt-get install chromium"
-        raise SystemExit(message)
+        print("not measured: no Chromium (apt-get install chromium)")
+        return
     print(machine())
     with tempfile.TemporaryDirectory() as folder, Up(Path(folder) / "data") as up:
         eventually(lambda: fetch(up.operations + "/").status == 200)

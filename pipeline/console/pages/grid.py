@@ -60,7 +60,7 @@ def matrix_table(rows: Shown, words: Words) -> Table:
             Cell(one.mission or None),
             Cell(one.votes),
             Cell(one.broken),
-            Cell(round(one.share, 4), percent(one.share)),
+            Cell(round(one.share, 4)),
         )
 
     return Table(

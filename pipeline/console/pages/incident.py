@@ -99,7 +99,9 @@ def show(asked: Asked, rows: Rows) -> Page | None:
         section(
             "samples",
             "Some that broke",
-            "" if asked.operator else "Single journeys are shown to operators only.",
+            "The latest, each within its customer's story."
+            if asked.operator
+            else "The latest. Their customers' stories are shown to operators only.",
             table_of(samples, asked.here)
             if rows.samples
             else nothing("They are not kept any more."),

@@ -218,11 +218,16 @@ def went_words(where: str, words: Words) -> str:
     return f"went to “{words.touchpoint(where)}”"
 
 
-def cost_words(hit: Hit) -> str:
-    """Missions lost, and their value."""
-    worth = " + ".join(
+def worth_of(hit: Hit) -> str:
+    """The value of the missions lost; empty where nobody said what they are worth."""
+    return " + ".join(
         money(Money(amount=amount, currency=currency)) for currency, amount in hit.value.items()
     )
+
+
+def cost_words(hit: Hit) -> str:
+    """Missions lost, and their value."""
+    worth = worth_of(hit)
     return counted(hit.lost, "mission") + (f" worth {worth}" if worth else "")
 
 
@@ -269,40 +274,55 @@ def incidents_section(hits: Sequence[Hit], words: Words) -> Section:
 
 
 def card(hit: Hit, words: Words) -> Markup:
-    """One incident in the strip."""
+    """One incident in the strip: what and since when, and what it does."""
     one = hit.incident
-    if one.kind == "silent":
-        facts = [f"nobody comes, where {counted(one.votes, 'visit')} were to be expected"]
-    else:
-        shares = f"{percent(one.present_share)} of {counted(one.votes, 'visit')}"
-        facts = [shares] if one.state == "firing" else []
-        facts.append(f"{counted(hit.customers, 'customer')} hit")
-    if hit.lost:
-        facts.append(f"cost {cost_words(hit)}")
-    if one.reasons:
-        facts.append(reason(next(iter(one.reasons))))
     ended = [" to ", time_of(one.resolved_at, "clock")] if one.resolved_at else []
-    return element(
-        "li",
+    stands = one.state == "firing"
+    told = [
         element(
             "p",
             badge(one.state),
-            element(
-                "span",
-                "since " if one.state == "firing" else "",
-                time_of(one.since, "minute"),
-                *ended,
-            ),
+            element("span", "since " if stands else "", time_of(one.since, "minute"), *ended),
             class_="meta",
         ),
         element("h3", link(words.touchpoint(one.touchpoint), below("/incidents", one.id))),
         element("p", f"for “{words.mission(one.mission)}”" if one.mission else "for all missions"),
-        element("p", ", ".join(facts), class_="soft small"),
-        element("p", "Part of an incident that began before it.", class_="soft small")
-        if one.within
+    ]
+    if one.kind == "silent":
+        expected = counted(one.votes, "visit")
+        told.append(element("p", f"nobody comes, where {expected} were to be expected"))
+    elif one.reasons:
+        told.append(element("p", reason(next(iter(one.reasons))), class_="soft small"))
+    if one.within:
+        told.append(element("p", "Part of an incident that began before it.", class_="soft small"))
+    toll = toll_of(hit)
+    return element(
+        "li",
+        element("div", *told),
+        element(
+            "dl",
+            *(element("div", element("dd", figure), element("dt", what)) for figure, what in toll),
+            class_="toll",
+        )
+        if toll
         else "",
         class_=f"card incident {one.state}",
     )
+
+
+def toll_of(hit: Hit) -> list[tuple[str, str]]:
+    """What an incident does in figures, each with what it counts."""
+    one, toll = hit.incident, list[tuple[str, str]]()
+    if one.kind != "silent":
+        if one.state == "firing":
+            toll.append((percent(one.present_share), f"of {counted(one.votes, 'visit')}"))
+        hits = "customer hit" if hit.customers == 1 else "customers hit"
+        toll.append((f"{hit.customers:,}", hits))
+    if hit.lost:
+        worth = worth_of(hit)
+        lost = counted(hit.lost, "mission")
+        toll.append((worth, f"lost in {lost}") if worth else (f"{hit.lost:,}", "missions lost"))
+    return toll
 
 
 def cost(rows: Rows, rules: Rules) -> Markup:

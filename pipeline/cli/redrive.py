@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     refused: list[str] = []
     letters = islice(_chosen(arguments, brokers, redriving, unsent), arguments.count)
     sent = touchpoints = 0
+    adapted = False
     now = bootstrap.now()
     with Progress("letters sent", printing=arguments.dry_run) as progress:
         while batch := list(islice(letters, LETTERS_AT_ONCE)):
@@ -104,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
                 refused += [f"{letter.source}: letter {letter.id}: {why}" for why in one.refused]
             _send(arguments, brokers, judged)
             sent += len(batch)
+            adapted = adapted or any(letter.door is not None for letter in batch)
             touchpoints += sum(len(one.touchpoints) for one in judged)
             progress.at(sent)
     code = reading.say(refused)
@@ -116,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for why, number in unsent.items():
         print(f"Not sent: {number} {why}.", file=told)
-    if sent and chosen.open:
+    if adapted and chosen.open:
         print(
             "touchpoints: no settings name the sources, so letters were judged as an open listener "
             "does: any source, and personal identifiers hashed with a key that everybody has",

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from listeners.redriving import Judged, Redriving
 from listeners.settings import ListenerSettings
 from schemas.codec import decode
 from schemas.letters import DeadLetter
+from schemas.letters import Door as Whence
 from schemas.records import Touchpoint
 from tests.unit.listeners.doors import NOON, SHOP, Door, page_view, track, written
 
@@ -141,3 +143,16 @@ async def test_bytes_of_a_stage_that_are_no_touchpoint_are_refused(content, redr
     assert one.touchpoints == []
     assert [noted.redriven for noted in letters(one)] == ["refused"]
     assert len(one.refused) == 1
+
+
+async def test_a_body_is_judged_by_its_own_dialect_path_and_compression():
+    door = Door(sources=[SHOP], identifier_hash_key=KEY)
+    with suppress(Refused):
+        await door.raw(b"\x01\x02", "segment", call="track", key="shop-key", encoding="deflate")
+    [letter] = door.letters
+    assert letter.door == Whence(dialect="segment", call="track", body=True, encoding="deflate")
+    call = zlib.compress(written(track(type=None)), wbits=-15)
+
+    [made] = touchpoints(judged(replace(letter, content=call)))
+
+    assert (made.id, made.name) == ("m-1", "Bill Paid")

@@ -5,9 +5,11 @@ import asyncio
 import logging
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 
 from listeners import routes, settings
 from listeners.errors import Unavailable
+from listeners.publishers.spooling import SpoolingPublisher
 from pipeline import bootstrap
 from pipeline import settings as pipeline_settings
 from pipeline.cli.options import (
@@ -106,17 +108,9 @@ async def serve(arguments: argparse.Namespace) -> int:
             "--port",
             chosen,
         )
-
-        async def deliverable() -> tuple[bool, str]:
-            try:
-                await doors.publisher.ready()
-            except Unavailable as unavailable:
-                return False, unavailable.reason
-            return True, ""
-
         operations = await serve_on(
             stack,
-            console.without_pipeline(doors.registry, deliverable),
+            console.without_pipeline(doors.registry, partial(_deliverable, doors.publisher)),
             arguments.console_host,
             arguments.console_port,
             "--console-port",
@@ -134,3 +128,11 @@ async def serve(arguments: argparse.Namespace) -> int:
     if (failed := failure()) is not None:
         raise failed
     return 0
+
+
+async def _deliverable(publisher: SpoolingPublisher) -> tuple[bool, str]:
+    try:
+        await publisher.ready()
+    except Unavailable as unavailable:
+        return False, unavailable.reason
+    return True, ""

@@ -46,12 +46,6 @@ READ: Final = (
 )
 """The topics that are read: results, and nothing that emitters sent."""
 
-_ADD_JUDGED: Final = (
-    "ON CONFLICT DO UPDATE SET broken = broken + excluded.broken,"
-    " functional = functional + excluded.functional, excellent = excellent + excluded.excellent,"
-    " unjudged = unjudged + excluded.unjudged"
-)
-
 _AT_ONCE: Final = 500
 """Ids that are asked for at once; SQLite takes some 32,000."""
 
@@ -180,7 +174,7 @@ class Keeper:
             " occurred = excluded.occurred, broken = excluded.broken, record = excluded.record",
             rows,
         )
-        self._add(tallies)
+        tallies.add_to(self._connection)
 
     def _journeys(self, records: list[JourneyOutcome]) -> None:
         newest = _newest(records, lambda one: one.journey_id)
@@ -202,7 +196,7 @@ class Keeper:
             " broke_at = excluded.broke_at, ended = excluded.ended, record = excluded.record",
             rows,
         )
-        self._add(tallies)
+        tallies.add_to(self._connection)
 
     def _sessions(self, records: list[Session]) -> None:
         newest = _newest(records, lambda one: one.session_id)
@@ -348,34 +342,6 @@ class Keeper:
             ).fetchone()
             self._series[touchpoint, mission] = known
         return known
-
-    def _add(self, tallies: Tallies) -> None:
-        self._connection.executemany(
-            "INSERT INTO journey_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET completed = completed + excluded.completed,"
-            " frustrated = frustrated + excluded.frustrated,"
-            " abandoned = abandoned + excluded.abandoned, effort = effort + excluded.effort,"
-            " value = value + excluded.value",
-            [(*key, *sums) for key, sums in tallies.journeys.items() if any(sums)],
-        )
-        self._connection.executemany(
-            f"INSERT INTO verdict_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
-            [(*key, *sums) for key, sums in tallies.verdicts.items() if any(sums)],
-        )
-        self._connection.executemany(
-            f"INSERT INTO touchpoint_tallies VALUES (?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
-            [(*key, *sums) for key, sums in tallies.touchpoints.items() if any(sums)],
-        )
-        self._connection.executemany(
-            "INSERT INTO reason_tallies VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET broken = broken + excluded.broken",
-            [(*key, change) for key, change in tallies.reasons.items() if change],
-        )
-        self._connection.executemany(
-            "INSERT INTO answer_tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET answers = answers + excluded.answers, total = total + excluded.total",
-            [(*key, *sums) for key, sums in tallies.answers.items() if any(sums)],
-        )
 
     def _note_latest(self, topic: str, records: Sequence[Record], now: datetime) -> None:
         """Remember the newest event, which pages count their windows from."""

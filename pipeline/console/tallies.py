@@ -5,6 +5,7 @@ last revisions, whatever the order. Sums are by the hour and by the day (of UTC)
 ended, or in which an interaction happened.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
@@ -47,6 +48,12 @@ ANSWERED: Final = "answered_"
 AnswerKey = tuple[int, str, int, str, str]
 """Width, touchpoint, start, mission, scale."""
 
+_ADD_JUDGED: Final = (
+    "ON CONFLICT DO UPDATE SET broken = broken + excluded.broken,"
+    " functional = functional + excluded.functional, excellent = excellent + excluded.excellent,"
+    " unjudged = unjudged + excluded.unjudged"
+)
+
 
 class Tallies:
     """The changes of sums that a batch of results makes."""
@@ -57,6 +64,35 @@ class Tallies:
         self.verdicts: Final[dict[VerdictKey, list[int]]] = {}
         self.reasons: Final[dict[ReasonKey, int]] = {}
         self.answers: Final[dict[AnswerKey, list[float]]] = {}
+
+    def add_to(self, connection: sqlite3.Connection) -> None:
+        """Add the changes to the sums of the store, within a transaction of the caller's."""
+        connection.executemany(
+            "INSERT INTO journey_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET completed = completed + excluded.completed,"
+            " frustrated = frustrated + excluded.frustrated,"
+            " abandoned = abandoned + excluded.abandoned, effort = effort + excluded.effort,"
+            " value = value + excluded.value",
+            [(*key, *sums) for key, sums in self.journeys.items() if any(sums)],
+        )
+        connection.executemany(
+            f"INSERT INTO verdict_tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
+            [(*key, *sums) for key, sums in self.verdicts.items() if any(sums)],
+        )
+        connection.executemany(
+            f"INSERT INTO touchpoint_tallies VALUES (?, ?, ?, ?, ?, ?, ?) {_ADD_JUDGED}",
+            [(*key, *sums) for key, sums in self.touchpoints.items() if any(sums)],
+        )
+        connection.executemany(
+            "INSERT INTO reason_tallies VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET broken = broken + excluded.broken",
+            [(*key, change) for key, change in self.reasons.items() if change],
+        )
+        connection.executemany(
+            "INSERT INTO answer_tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET answers = answers + excluded.answers, total = total + excluded.total",
+            [(*key, *sums) for key, sums in self.answers.items() if any(sums)],
+        )
 
     def journey(self, one: JourneyOutcome, sign: int) -> None:
         """Add a journey (`sign` 1), or take it away (-1)."""

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from listeners.adapters.native import adapt_replay_line, replay_context
+from listeners.settings import ListenerSettings
 from schemas.records import Touchpoint
 from tests.builders import NO_MISSIONS, RULES, Results, at, engine, process, touchpoint
 
@@ -77,6 +79,16 @@ def test_what_is_too_late_is_kept_whole_and_says_why() -> None:
     assert letter.found == late.occurred_at.isoformat()
     assert b'"id":"late"' in letter.content
     assert not letter.truncated
+
+
+def test_what_was_too_late_is_a_line_of_a_replay() -> None:
+    late = touchpoint("09:00", "slow", id="late", rating=("ces", 2), session_hint="s", sequence=3)
+    told = process([*others("10:00", day=1), late], NO_MISSIONS)
+
+    (letter,) = told.records("dead-letters")
+    again = adapt_replay_line(letter.content, replay_context(ListenerSettings()))
+
+    assert again == late
 
 
 def test_nothing_changes_any_more_once_the_times_of_its_mission_and_a_day_have_passed() -> None:

@@ -104,6 +104,12 @@ def test_a_call_is_one_session_from_answer_to_hang_up_with_its_transfers() -> No
     assert sessions(*told, another) == {together("1", "2", "3"), together("4")}
 
 
+def test_a_call_of_which_one_record_tells_is_judged() -> None:
+    cut_off = touchpoint("10:00", "hangup_by_system", id="1", channel="ivr", session_hint="call-7")
+
+    assert process([cut_off], NO_MISSIONS).verdicts["1"].verdict == "broken"
+
+
 @pytest.mark.parametrize("channel", ["survey", "agent"])
 def test_an_answer_or_a_note_that_names_no_session_is_one_of_its_own(channel: str) -> None:
     visit = touchpoint("10:00", id="1", session_hint="s")

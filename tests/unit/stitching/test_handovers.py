@@ -72,3 +72,19 @@ def test_what_shows_one_identifier_too_many_still_flows(shown: dict[str, str]) -
 
     assert told.dead_letters() == ["identifier_cap"]
     assert told.verdicts["one more"].customer == told.verdicts["0"].customer
+
+
+def test_what_was_let_go_of_stays_where_it_is_and_only_later_touchpoints_follow_a_merge() -> None:
+    running = engine(NO_MISSIONS)
+    running.process(touchpoint("10:00", id="old", anonymous_id="laptop"))
+    running.tick(touchpoint("10:00", day=3).occurred_at)
+    running.process(touchpoint("10:00", id="new", day=3, anonymous_id="laptop"))
+
+    told = process(
+        [touchpoint("10:01", id="login", day=3, anonymous_id="laptop", user_id="ann")],
+        running=running,
+    )
+
+    ann = told.verdicts["login"].customer
+    assert told.verdicts["new"].customer == ann
+    assert told.members("customer")[ann] == {"new", "login"}

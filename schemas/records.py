@@ -170,6 +170,8 @@ class Verdict(Record, frozen=True):
         verdict: None where nothing is judged: a machine, a call too short, a test source, a survey
             that refers to no interaction.
         reasons: The rules that fired, with their values.
+        occurred_at: When it happened. Where the emitter numbers its session, the times of that are
+            dealt out in the order of the numbers.
         moment_of_truth: Here customer or company decides whether to go on, the inventory says.
         brand_moment: Here a positive surprise binds most, the inventory says.
     """

@@ -53,7 +53,6 @@ def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> 
         one
         for one, at in state.held.items()
         if class_of(one, rules) == kind
-        and (kind != "device" or at >= since)
         and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0])
     ]
     limits = {"device": rules.device_max, "strong": rules.strong_max, "unique": 1}

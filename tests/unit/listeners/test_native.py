@@ -178,6 +178,17 @@ async def test_personal_identifiers_cross_no_topic_in_the_clear():
     assert b"example" not in b"".join(one.value for one in door.publisher.records).lower()
 
 
+@pytest.mark.parametrize("kind", ["email", "phone", "caller_number", "ip"])
+async def test_so_it_is_with_each_personal_type(kind):
+    door = Door()
+
+    await door.native(page_view(identifiers={kind: "203.0.113.9", "user_id": "203.0.113.9"}))
+
+    [touchpoint] = door.touchpoints
+    assert touchpoint.identifiers["user_id"] == "203.0.113.9"
+    assert len(touchpoint.identifiers[kind]) == 32
+
+
 async def test_another_hash_key_gives_other_hashes():
     one = Door(identifier_hash_key="0123456789abcdef")
     other = Door(identifier_hash_key="fedcba9876543210")

@@ -69,8 +69,9 @@ def test_a_chain_is_followed_to_its_end_in_whatever_order_its_links_show(
 def test_a_weak_identifier_links_nobody(weak: dict[str, Any]) -> None:
     ann = touchpoint("10:00", id="1", anonymous_id="a", **weak)
     bob = touchpoint("10:01", id="2", anonymous_id="b", **weak)
+    alone = touchpoint("10:02", id="3", **weak)
 
-    assert customers(ann, bob) == {one("1"), one("2")}
+    assert customers(ann, bob, alone) == {one("1"), one("2"), one("3")}
 
 
 def test_nor_does_it_by_way_of_an_alias() -> None:
@@ -119,6 +120,17 @@ def test_a_device_of_more_than_three_people_joins_nobody_after_half_an_hour() ->
     assert one("after") in found
 
 
+@pytest.mark.parametrize("typed_at", ["10:00:30", "10:05"])
+def test_an_email_typed_on_a_device_of_too_many_is_nobodys(typed_at: str) -> None:
+    logins = [
+        touchpoint(f"10:0{n}", id=f"{n}", anonymous_id="kiosk", user_id=f"u-{n}") for n in range(4)
+    ]
+    typed = touchpoint(typed_at, id="typed", anonymous_id="kiosk", email="e")
+    at_home = touchpoint("12:00", id="at home", anonymous_id="laptop", email="e")
+
+    assert one("typed", "at home") in customers(*logins, typed, at_home)
+
+
 def test_a_device_of_three_people_still_belongs_to_the_last() -> None:
     logins = [
         touchpoint(f"1{n}:00", id=f"login {n}", anonymous_id="tablet", user_id=f"u-{n}")
@@ -135,6 +147,17 @@ def test_a_customer_may_have_one_identifier_of_each_unique_kind() -> None:
     call = touchpoint("10:40", id="3", account_id="k", channel="ivr")
 
     assert customers(all_three, note, call) == {one("1", "2", "3")}
+
+
+@pytest.mark.parametrize("kind", ["account_id", "crm_id"])
+def test_but_never_two_of_one_kind(kind: str) -> None:
+    shown = [touchpoint(f"10:0{n}", id=f"{n}", user_id="ann", **{kind: f"k-{n}"}) for n in (1, 2)]
+    alone = [touchpoint(f"10:1{n}", id=f"k-{n}", channel="ivr", **{kind: f"k-{n}"}) for n in (1, 2)]
+
+    told = process([*shown, *alone], NO_MISSIONS)
+
+    assert told.dead_letters() == ["identifier_cap"]
+    assert set(told.members("customer").values()) == {one("1", "2", "k-1"), one("k-2")}
 
 
 def test_an_eleventh_device_is_refused_with_a_dead_letter_and_keeps_to_itself() -> None:

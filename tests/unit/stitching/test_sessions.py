@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from pipeline.stitching.rules import VerdictRules
+from pipeline.stitching.rules import SessionRule, VerdictRules
 from tests.builders import NO_MISSIONS, RULES, Results, engine, process, touchpoint
 
 Groups = set[frozenset[str]]
@@ -73,6 +73,69 @@ def test_a_conversation_id_that_names_the_person_is_split_by_the_gap() -> None:
     second = touchpoint("10:30:01", id="2", channel="chatbot", session_hint="ann")
 
     assert sessions(first, second) == {together("1"), together("2")}
+
+
+def test_neither_midnight_nor_a_campaign_splits_a_session() -> None:
+    told = [
+        touchpoint("23:50", id="1", properties=msgspec.Raw(b'{"campaign": {"name": "spring"}}')),
+        touchpoint("00:10", id="2", day=1, properties=msgspec.Raw(b'{"campaign": {"name": "x"}}')),
+    ]
+
+    assert sessions(*told) == {together("1", "2")}
+
+
+def test_another_customers_log_in_begins_another_session_on_the_same_device() -> None:
+    ann = touchpoint("10:00", id="1", anonymous_id="tablet", user_id="ann")
+    bob = touchpoint("10:01", id="2", anonymous_id="tablet", user_id="bob")
+    bobs = touchpoint("10:02", id="3", anonymous_id="tablet")
+
+    assert sessions(ann, bob, bobs) == {together("1"), together("2", "3")}
+
+
+def test_a_call_is_one_session_from_answer_to_hang_up_with_its_transfers() -> None:
+    call = {"channel": "ivr", "session_hint": "call-7"}
+    told = [
+        touchpoint("10:00", id="1", **call),
+        touchpoint("10:40", "transfer", id="2", **call),  # an hour in two queues
+        touchpoint("11:20", "hangup", id="3", **call),
+    ]
+    another = touchpoint("11:21", id="4", channel="ivr", session_hint="call-8")
+
+    assert sessions(*told, another) == {together("1", "2", "3"), together("4")}
+
+
+def test_a_call_of_which_one_record_tells_is_judged() -> None:
+    cut_off = touchpoint("10:00", "hangup_by_system", id="1", channel="ivr", session_hint="call-7")
+
+    assert process([cut_off], NO_MISSIONS).verdicts["1"].verdict == "broken"
+
+
+@pytest.mark.parametrize("channel", ["survey", "agent"])
+def test_an_answer_or_a_note_that_names_no_session_is_one_of_its_own(channel: str) -> None:
+    visit = touchpoint("10:00", id="1", session_hint="s")
+    said = touchpoint("10:01", id="2", channel=channel)
+
+    assert sessions(visit, said) == {together("1"), together("2")}
+
+
+def test_a_note_belongs_to_the_call_it_names() -> None:
+    call = touchpoint("10:00", "hangup", id="1", channel="ivr", session_hint="call-7")
+    note = touchpoint("10:50", id="2", channel="agent", session_hint="call-7")
+
+    assert sessions(call, note) == {together("1", "2")}
+
+
+def test_a_source_may_have_a_rule_of_its_own() -> None:
+    quick = SessionRule(gap=timedelta(minutes=2))
+    rules = msgspec.structs.replace(NO_MISSIONS, source_sessions={("kiosk", "web"): quick})
+    told = [
+        touchpoint("10:00", id="1", source="kiosk"),
+        touchpoint("10:03", id="2", source="kiosk"),
+        touchpoint("10:00", id="3", anonymous_id="laptop"),
+        touchpoint("10:03", id="4", anonymous_id="laptop"),
+    ]
+
+    assert groups_of(process(told, rules)) == {together("1"), together("2"), together("3", "4")}
 
 
 def test_an_app_in_the_background_is_left_after_five_minutes() -> None:

@@ -20,7 +20,8 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
     Attributes:
         id: The touchpoint's.
-        at: When it occurred.
+        at: When it occurred; within a session in the order of the emitter's numbers, see
+            `pipeline.stitching.order`.
         device: Its primary identifier: where no session id was supplied, the session's key.
         path: The hops by which it came to its customer, first to last.
         stamps: Last revision of each result that it opened - `session`, or a mission's name -
@@ -29,6 +30,8 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         touchpoint, session, journey, verdict, reasons, progress: Derived by the fold.
         segment: The customer's segment, where the touchpoint tells it.
         variants: Under which releases and variants it happened, each as `name=value`.
+        sequence: The emitter's number of it within its session; -1 for none.
+        clock: What the emitter's clock said, where the numbers say otherwise.
         fields: What a form refused, or a bot learnt; see `pipeline.stitching.fields`.
     """
 
@@ -54,6 +57,8 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     progress: bool = False
     segment: str | None = None
     variants: tuple[str, ...] = ()
+    sequence: int = -1
+    clock: datetime | None = None
     fields: tuple[tuple[str, int], ...] = ()
 
 

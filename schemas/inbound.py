@@ -130,6 +130,11 @@ class NativeTouchpoint(InboundModel):
         default=None, description="a scale (ces, nps, csat) and a number"
     )
     properties: dict[str, Any] | None = Field(default=None, description="an object")
+    sequence: Annotated[int, Field(ge=0, le=INTEGER_MAX)] | None = Field(
+        default=None,
+        description="a whole number of at least 0 that counts up within the session_hint: "
+        "the order of what happened in it, whatever the clock says",
+    )
 
 
 class SegmentCall(InboundModel):

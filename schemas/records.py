@@ -51,6 +51,8 @@ class Touchpoint(Record, frozen=True):
         intent: What the customer wants, as the emitter understood it.
         rating: The customer's own answer to a question about this interaction.
         properties: Whatever else the emitter sent: one JSON object, kept as its bytes.
+        sequence: The emitter's number of it within its session, counting up. Where it is given, it
+            decides the order there, before the time.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Touchpoint(Record, frozen=True):
     intent: str | None = None
     rating: Rating | None = None
     properties: msgspec.Raw = msgspec.Raw(b"{}")
+    sequence: int | None = None
 
 
 class Link(Record, frozen=True):

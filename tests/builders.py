@@ -280,6 +280,7 @@ def contents(results: Results) -> Contents:
                 microjourney=one.microjourney,
                 verdicts=msgspec.structs.astuple(one.verdicts),
                 state=one.state,
+                machine=one.machine,
             )
             for id_, one in results.live_sessions.items()
         },

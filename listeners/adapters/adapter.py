@@ -380,6 +380,15 @@ def rating_of(value: object) -> Rating | None:
         return None
 
 
+def sequence_of(value: object) -> int | None:
+    """A number that orders a session, also written in digits; None for everything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= INTEGER_MAX:
+        return value
+    return None
+
+
 def raw_of(properties: Mapping[str, Any]) -> msgspec.Raw:
     """Properties as a record keeps them: the bytes of one compact JSON object."""
     return msgspec.Raw(_encode(properties)) if properties else _EMPTY

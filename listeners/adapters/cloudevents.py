@@ -28,6 +28,7 @@ from listeners.adapters.adapter import (
     path_of,
     rating_of,
     raw_of,
+    sequence_of,
     settled,
     signals_of,
     text_of,
@@ -163,6 +164,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         intent=intent_of(given.get("intent"), limits),
         rating=rating_of(given.get("rating")),
         properties=raw_of(properties),
+        sequence=sequence_of(written.get("sequence")),
     )
 
 

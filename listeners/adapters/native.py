@@ -29,6 +29,7 @@ from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
 from schemas.inbound import (
+    INTEGER_MAX,
     LOCATION_LENGTH_MAX,
     NAME_LENGTH_MAX,
     NativeTouchpoint,
@@ -67,6 +68,7 @@ class Written(msgspec.Struct, gc=False):
     intent: str | None = None
     rating: Rating | None = None
     properties: dict[str, Any] | None = None
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)] | None = None
 
 
 class Replayed(Written, gc=False):
@@ -228,7 +230,9 @@ def _touchpoint(written: Written, context: Context, source: str | None = None) -
         if touchpoint_id is None:
             content = (channel, name, written.location, claimed, identifiers, session_hint)
             more = (signals, intent, rating, properties)
-            touchpoint_id = id_of(source, content + more)
+            # Two that differ by their numbers only are two.
+            numbered = () if written.sequence is None else (written.sequence,)
+            touchpoint_id = id_of(source, content + more + numbered)
         occurred_at = settled(claimed, context)
     return Touchpoint(
         id=touchpoint_id,
@@ -244,6 +248,7 @@ def _touchpoint(written: Written, context: Context, source: str | None = None) -
         intent=intent,
         rating=rating,
         properties=raw_of(properties),
+        sequence=written.sequence,
     )
 
 

@@ -25,6 +25,7 @@ from listeners.adapters.adapter import (
     path_of,
     rating_of,
     raw_of,
+    sequence_of,
     settled,
     signals_of,
     text_of,
@@ -205,7 +206,13 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
         intent=intent_of(given.get("intent"), limits),
         rating=rating_of(given.get("rating")),
         properties=raw_of(properties),
+        sequence=_sequence(hint, session),
     )
+
+
+def _sequence(hint: str | None, session: Mapping[str, Any]) -> int | None:
+    """The event's index within its session, where that is the session it is filed under."""
+    return sequence_of(session.get("eventIndex")) if session.get("sessionId") == hint else None
 
 
 def pixel(receipt: Receipt) -> Answer:

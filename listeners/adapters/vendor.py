@@ -55,6 +55,7 @@ class Said(NamedTuple):
         content: What makes the item this one, where it has a time of its own or names itself so.
         session: Conversation or call.
         rating: Scale and value.
+        sequence: The vendor's number of it within the session.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Said(NamedTuple):
     signals: Iterable[str] = ()
     intent: str | None = None
     rating: tuple[Scale, float] | None = None
+    sequence: int | None = None
 
 
 def touchpoint_of(said: Said, context: Context, where: str = "$") -> Touchpoint:
@@ -118,6 +120,7 @@ def touchpoint_of(said: Said, context: Context, where: str = "$") -> Touchpoint:
         intent=text_of(said.intent, f"{where}: the intent", limits),
         rating=rating,
         properties=raw_of(said.properties),
+        sequence=said.sequence,
     )
 
 

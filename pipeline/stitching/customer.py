@@ -14,6 +14,7 @@ from pipeline.stitching.change import Change, Message
 from pipeline.stitching.handovers import pass_on
 from pipeline.stitching.kept import CustomerState, is_kept
 from pipeline.stitching.looking import claim
+from pipeline.stitching.order import follow, order_of
 from pipeline.stitching.picture import Touched, pass_time
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import is_too_late, seal, settled_at
@@ -38,7 +39,9 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
     tail = state.tail
     if tail:
         last = tail[-1]
-        if one.at < last.at or (one.at == last.at and one.id <= last.id):
+        if one.at < last.at or (one.at == last.at and order_of(one) <= order_of(last)):
+            return unite(state, [one], rules)
+        if one.sequence >= 0 and not follow(tail, (one,), rules):
             return unite(state, [one], rules)
         if state.catalogue != rules.fingerprint or spoke_too_soon(state, one, rules):
             return unite(state, [one], rules)

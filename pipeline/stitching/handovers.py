@@ -10,6 +10,7 @@ from typing import Final
 from pipeline.stitching import revisions, votes
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.kept import CustomerState, forwarding_of
+from pipeline.stitching.order import clock_of
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Told
 from pipeline.stitching.rules import Rules
@@ -47,7 +48,7 @@ def taken(
     passed: Leaving = {}
     for one in map(copy, told.interactions):
         if state.forwarding is not None:
-            owner, one.path = state.forwarding.place(state.customer, one.at, one.path)
+            owner, one.path = state.forwarding.place(state.customer, clock_of(one), one.path)
             if owner != state.customer:
                 passed.setdefault(owner, []).append(one)
                 continue
@@ -113,7 +114,7 @@ def _misplaced(state: CustomerState) -> Leaving:
     leaving: Leaving = {}
     forwarding = forwarding_of(state)
     for one in state.tail:
-        owner, one.path = forwarding.place(state.customer, one.at, one.path)
+        owner, one.path = forwarding.place(state.customer, clock_of(one), one.path)
         if owner != state.customer:
             leaving.setdefault(owner, []).append(one)
     return leaving

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.stitching import variants
 from pipeline.stitching.fields import Fields, fields_in
+from pipeline.stitching.order import UNNUMBERED
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Forwarding, Path
 from pipeline.stitching.rules import Rules
@@ -59,13 +60,15 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     """A state as it is stored: what many interactions share stands once, in `roads`.
 
-    What few of them have stands apart, by their place in the tail: `segments`, `fields`.
+    What few of them have stands apart, by their place in the tail: `segments`, `fields`, and
+    `numbers` with the emitter's own times where its numbers say otherwise.
     """
 
     state: CustomerState
     roads: list[tuple[Channel, str, str | None, str, Path, tuple[str, ...]]]
     tail: list[_Slim]
     segments: dict[int, str] = {}
+    numbers: dict[int, tuple[int, datetime | None]] = {}
     fields: dict[int, Fields] = {}
 
 
@@ -92,9 +95,12 @@ def pack(state: CustomerState) -> bytes:
         )  # fmt: skip
     segments = {at: one.segment for at, one in enumerate(state.tail) if one.segment is not None}
     fields = {at: one.fields for at, one in enumerate(state.tail) if one.fields}
+    numbers = {
+        at: (one.sequence, one.clock) for at, one in enumerate(state.tail) if one.sequence >= 0
+    }
     tail, state.tail = state.tail, []
     try:
-        return _encode(_Stored(state, list(roads), slim, segments, fields))
+        return _encode(_Stored(state, list(roads), slim, segments, numbers, fields))
     finally:
         state.tail = tail
 
@@ -118,6 +124,8 @@ def unpack(packed: bytes) -> CustomerState:
         )  # fmt: skip
     for at, segment in stored.segments.items():
         state.tail[at].segment = segment
+    for at, (sequence, clock) in stored.numbers.items():
+        state.tail[at].sequence, state.tail[at].clock = sequence, clock
     for at, fields in stored.fields.items():
         state.tail[at].fields = fields
     return state
@@ -147,8 +155,16 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules
         path=path,
         segment=segment,
         variants=variants.read(touchpoint.properties, rules.alerts.variants),
+        sequence=_sequence_of(touchpoint),
         fields=fields_in(signals, touchpoint.properties) if signals else (),
     )
+
+
+def _sequence_of(touchpoint: Touchpoint) -> int:
+    """Its number, which says something only among those of one session."""
+    if touchpoint.sequence is None or touchpoint.session_hint is None:
+        return UNNUMBERED
+    return max(touchpoint.sequence, UNNUMBERED)
 
 
 def forwarding_of(state: CustomerState) -> Forwarding:
@@ -163,8 +179,3 @@ def is_kept(state: CustomerState) -> bool:
     if state.tail or state.base is not None or state.erased is not None:
         return True
     return state.forwarding is not None and not state.forwarding.empty
-
-
-def order_of(one: Interaction) -> tuple[datetime, str]:
-    """What interactions are sorted by: time, then id."""
-    return (one.at, one.id)

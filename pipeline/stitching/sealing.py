@@ -122,7 +122,7 @@ def _let_go(state: CustomerState, count: int, rules: Rules) -> None:
     if not count:
         return
     revisions.stamp(state)
-    state.tail = state.tail[count:]
+    _keep(state, count)
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
 
 
@@ -149,5 +149,12 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
         base.walked.append(journey.serial)
         base.journeys.append(journey)
     state.base, state.sealed = base, state.tail[count].at
-    state.tail = state.tail[count:]
+    _keep(state, count)
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
+
+
+def _keep(state: CustomerState, count: int) -> None:
+    """Keep all but so many; the times dealt out among these and those stand from then on."""
+    state.tail = state.tail[count:]
+    for one in state.tail:
+        one.clock = None

@@ -5,7 +5,8 @@ Both give the same results; the short one is for what is later than all that is 
 
 from pipeline.stitching import looking, revisions, votes
 from pipeline.stitching.change import Change, Message
-from pipeline.stitching.kept import CustomerState, order_of
+from pipeline.stitching.kept import CustomerState
+from pipeline.stitching.order import clock_of, follow, in_order, order_of, own_clock
 from pipeline.stitching.picture import Touched, fold, forget, pass_time, step
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sealing import foundation, seal
@@ -73,6 +74,8 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
     Of two with the same id the earlier counts, whichever came first: an emitter that sends again
     what it gave no time has a later one the second time.
     """
+    for one in arrivals:
+        own_clock(one)
     known = {one.id: one for one in state.tail}
     fresh: dict[str, Interaction] = {}
     replaced: list[str] = []
@@ -81,7 +84,7 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         kept = known.get(one.id)
         if kept is None:
             fresh[one.id] = one
-        elif one.at < kept.at:
+        elif one.at < clock_of(kept):
             replaced.append(one.id)
             fresh[one.id] = one
         elif one.revision:
@@ -99,6 +102,7 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         and not repeated
         and not spoke_too_soon(state, ones[0], rules)
         and not shows_late(state, ones, rules)
+        and follow(state.tail, ones, rules)
     ):
         for one in ones:
             forget(one)
@@ -136,7 +140,7 @@ def fold_again(
     """The same, where `known` was published before the set changed."""
     latest = [*state.tail[-1:], *interactions] if rules.votes else []
     cast = votes.standing(state.tail, state.picture) if latest else {}
-    state.tail = sorted(interactions, key=order_of)
+    state.tail = in_order(interactions, rules)
     state.catalogue = rules.fingerprint
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
     results = revisions.publish_changed(state.customer, known, state.picture, state.tail, rules)

@@ -16,7 +16,7 @@ from pipeline.stitching.rules import Rules
 from schemas.records import Touchpoint
 from tests.oracle.customers import Claimed
 from tests.oracle.journeys import Story
-from tests.oracle.sessions import sessions_of
+from tests.oracle.sessions import in_order, sessions_of
 
 Ids = frozenset[str]
 Reasons = tuple[tuple[str, str], ...]
@@ -48,6 +48,7 @@ class Sat:
     microjourney: tuple[str, ...]
     verdicts: tuple[int, int, int]
     state: str
+    machine: bool
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,14 @@ def contents_of(arrivals: Iterable[Touchpoint], rules: Rules) -> Contents:
         unique.setdefault(one.id, one)
     claimed = Claimed(unique.values(), rules.identity)
     people: dict[str, list[Touchpoint]] = defaultdict(list)
-    for one in sorted(unique.values(), key=lambda one: (one.occurred_at, one.id)):
+    for one in unique.values():
         if "identity_only" not in one.signals:
             people[claimed.customer_of(one)].append(one)
     found = Contents(
         frozenset(frozenset(o.id for o in ones) for ones in people.values()), {}, {}, {}
     )
     for ones in people.values():
-        _tell(found, ones, claimed, rules)
+        _tell(found, in_order(ones, rules), claimed, rules)
     return found
 
 
@@ -145,6 +146,7 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             microjourney=named(session.members),
             verdicts=counted(session.members),
             state="closed",
+            machine=session.is_machine(rules.verdicts),
         )
     for path in story.paths:
         names = [story.names[member.id] for member in path.members]

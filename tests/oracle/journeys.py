@@ -4,7 +4,7 @@ from pipeline.stitching.missions import Mission
 from pipeline.stitching.rules import Rules, VerdictRules
 from schemas.records import Touchpoint
 from tests.oracle.measures import Measures, Path
-from tests.oracle.sessions import ENDS, Sitting
+from tests.oracle.sessions import ENDS, Sitting, order_of
 from tests.oracle.verdicts import (
     BLAMES,
     FAILURES,
@@ -63,6 +63,9 @@ class Story(Measures):
         for running in self._open():
             if one.occurred_at - running.members[-1].occurred_at > running.mission.patience:
                 self._fall_silent(running)
+        if self._session_of[one.id].is_machine(self.rules.verdicts):
+            self.said[one.id] = self._own[one.id] = Said(None, [])  # it wants nothing
+            return True
         if self._takes_along(one):
             return False
         path = self._mission_of(one)
@@ -314,7 +317,7 @@ class Story(Measures):
         return None
 
     def _came_before(self, other: Touchpoint, one: Touchpoint) -> bool:
-        return (other.occurred_at, other.id) < (one.occurred_at, one.id)
+        return order_of(other) < order_of(one)
 
     def _completes(self, one: Touchpoint, mission: Mission) -> bool:
         """Whether it is where the mission is completed, and nothing says that it failed there."""

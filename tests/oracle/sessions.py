@@ -1,9 +1,12 @@
 """Sessions of one customer: who sits with whom, decided by looking back over all before."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pipeline.stitching.rules import Rules, SessionRule
+import msgspec
+
+from pipeline.stitching.rules import Rules, SessionRule, VerdictRules
 from schemas.records import Touchpoint
 from tests.oracle.customers import Claimed
 
@@ -29,6 +32,12 @@ class Sitting:
         last = self.members[-1]
         return bool(ENDS & set(last.signals)) or one.occurred_at - last.occurred_at > self.gap
 
+    def is_machine(self, limits: VerdictRules) -> bool:
+        """Whether more touchpoints than a person makes lie within the machine's window."""
+        times = [one.occurred_at for one in self.members]
+        spans = zip(times, times[limits.machine_touchpoints :], strict=False)
+        return any(last - first <= limits.machine_window for first, last in spans)
+
     @property
     def gap(self) -> timedelta:
         """Five minutes once the app was sent to the background, until the app is seen again."""
@@ -36,6 +45,36 @@ class Sitting:
         if self.rule.background_gap is not None and "background" in seen.signals:
             return self.rule.background_gap
         return self.rule.gap
+
+
+def in_order(touchpoints: list[Touchpoint], rules: Rules) -> list[Touchpoint]:
+    """One customer's, sorted by time, each session's times dealt out by the emitter's numbers."""
+    emitters: dict[tuple[str, str, str], list[Touchpoint]] = defaultdict(list)
+    for one in sorted(touchpoints, key=order_of):
+        if one.sequence is not None and one.session_hint is not None:
+            emitters[one.channel, one.source, one.session_hint].append(one)
+    dealt = {}
+    for ones in emitters.values():
+        rule = rules.source_sessions.get(
+            (ones[0].source, ones[0].channel), rules.sessions[ones[0].channel]
+        )
+        while ones:
+            run = [ones.pop(0)]
+            while ones and ones[0].occurred_at - run[0].occurred_at <= rule.length_max:
+                silence = ones[0].occurred_at - run[-1].occurred_at
+                if rule.hint == "split" and silence > rule.gap:
+                    break
+                run.append(ones.pop(0))
+            numbers = sorted(run, key=lambda one: one.sequence or 0)
+            for one, place in zip(numbers, run, strict=True):
+                dealt[one.id] = msgspec.structs.replace(one, occurred_at=place.occurred_at)
+    return sorted((dealt.get(one.id, one) for one in touchpoints), key=order_of)
+
+
+def order_of(one: Touchpoint) -> tuple[object, ...]:
+    """Time, then number, then id; a number without a session says nothing."""
+    unnumbered = one.sequence is None or one.session_hint is None
+    return one.occurred_at, -1 if unnumbered else one.sequence, one.id
 
 
 def sessions_of(touchpoints: list[Touchpoint], claimed: Claimed, rules: Rules) -> list[Sitting]:

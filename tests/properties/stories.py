@@ -111,6 +111,7 @@ class Doing(NamedTuple):
     again: int
     extra: int
     salt: int
+    order: int
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def _doings(gaps: int, devices: int, logins: int) -> st.SearchStrategy[Doing]:
         again=_below(2 * len(DELAYS)),
         extra=_below(24),
         salt=_below(4),
+        order=_below(8),
     )
 
 
@@ -166,6 +168,37 @@ def stories(draw: st.DrawFn) -> Story:
     logins = 4 if few else len(LOGINS)
     doings = draw(st.lists(_doings(len(GAPS), devices, logins), min_size=1, max_size=22))
     return story_of(doings, GAPS, LENGTH_MAX)
+
+
+@st.composite
+def numbered_stories(draw: st.DrawFn) -> Story:
+    """Half a day of sessions whose emitters number what they send, and whose clocks are bad."""
+    doings = draw(st.lists(_doings(len(GAPS), 4, 2), min_size=2, max_size=16))
+    told = [one._replace(hint=1 + one.hint % 2, order=2 + one.order % 6) for one in doings]
+    return story_of(told, GAPS, LENGTH_MAX)
+
+
+HASTE = (1, 2, 3, 4, 9, 1, 2, 16)
+"""Happenings on the few channels of somebody, or something, that is in a hurry."""
+
+HASTY_GAPS = (
+    20 * SECOND, 2 * SECOND, timedelta(0), 5 * SECOND, 30 * SECOND, 10 * SECOND, MINUTE,
+    MINUTE + SECOND, 10 * MINUTE, 30 * MINUTE + SECOND, 2 * HOUR + SECOND,
+)  # fmt: skip
+
+
+@st.composite
+def hasty_stories(draw: st.DrawFn) -> Story:
+    """A few hours of one or two who do three things in a minute, and of others who do two."""
+    doings = draw(st.lists(_doings(len(HASTY_GAPS), 2, 2), min_size=3, max_size=22))
+    told = [
+        one._replace(
+            happening=HASTE[one.happening % len(HASTE)], hint=one.hint % 2, extra=0,
+            intent=one.intent % (2 * len(INTENTS)),
+        )
+        for one in doings
+    ]  # fmt: skip
+    return story_of(told, HASTY_GAPS, LENGTH_MAX)
 
 
 @st.composite
@@ -290,6 +323,12 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         ),
         signals=shown,
         intent=INTENTS[doing.intent - 1] if 1 <= doing.intent <= len(INTENTS) else None,
+        sequence=_sequence(doing, number),
         rating=None if rating is None else Rating(scale=rating[0], value=rating[1]),  # type: ignore[arg-type]
         properties=msgspec.Raw(msgspec.json.encode(told)),
     )
+
+
+def _sequence(doing: Doing, number: int) -> int | None:
+    """None; in the order of the clock; against it; or of a few numbers that repeat."""
+    return (None, None, number, number, 30 - number, 30 - number, doing.salt, 0)[doing.order]

@@ -8,11 +8,13 @@ from collections import Counter
 from datetime import timedelta
 from random import Random
 
+import msgspec
 from hypothesis import strategies as st
 
 from pipeline.runtimes.engine import Engine
 from pipeline.stitching.customer import Arriving, observe
 from pipeline.stitching.kept import CustomerState, interaction_of
+from pipeline.stitching.rules import VerdictRules
 from schemas.controls import Interaction
 from tests.builders import RULES, arriving, contents, process, restarted
 from tests.oracle.contents import contents_of
@@ -20,12 +22,19 @@ from tests.oracle.verdicts import BLAMES
 from tests.properties.laws import law
 from tests.properties.stories import (
     Story,
+    hasty_stories,
     insisting_stories,
     long_stories,
+    numbered_stories,
     ringing_stories,
 )
 
 CHANCE = st.randoms(use_true_random=False)
+QUICK = msgspec.structs.replace(
+    RULES,
+    verdicts=VerdictRules(machine_touchpoints=2, machine_window=timedelta(minutes=1)),
+)
+"""Rules by which whoever does three things in a minute is a machine."""
 
 
 @law()
@@ -63,6 +72,28 @@ def test_what_is_counted_is_counted_as_the_oracle_counts(story: Story) -> None:
     told = process(story.repeated)
 
     assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(CHANCE, story=numbered_stories())
+def test_numbers_order_a_session_as_the_oracle_says_in_whatever_order_they_arrive(
+    story: Story, chance: Random
+) -> None:
+    shuffled = chance.sample(story.touchpoints, k=len(story.touchpoints))
+
+    assert contents(process(story.touchpoints)) == contents_of(story.touchpoints, RULES)
+    assert contents(process(arriving(shuffled))) == contents_of(story.touchpoints, RULES)
+
+
+@law(CHANCE, story=hasty_stories())
+def test_machines_are_kept_and_judged_by_nobody_as_the_oracle_says(
+    story: Story, chance: Random
+) -> None:
+    shuffled = chance.sample(story.touchpoints, k=len(story.touchpoints))
+    expected = contents_of(story.touchpoints, QUICK)
+
+    assert contents(process(story.touchpoints, QUICK)) == expected
+    assert contents(process(story.repeated, QUICK)) == expected
+    assert contents(process(arriving(shuffled), QUICK)) == expected
 
 
 @law(story=long_stories())
@@ -225,7 +256,7 @@ def test_the_watermark_never_goes_back(story: Story) -> None:
 
 @law(CHANCE)
 def test_what_comes_in_batches_is_told_as_one_by_one(story: Story, chance: Random) -> None:
-    ordered = sorted(story.touchpoints, key=lambda one: (one.occurred_at, one.id))
+    ordered = list(story.touchpoints)
     singly, together = CustomerState(customer="c"), CustomerState(customer="c")
 
     for one in ordered:

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
-from listeners.adapters.adapter import Context, Envelope, Limits
+from listeners.adapters.adapter import Context, Envelope, Limits, sequence_of
 from listeners.adapters.vendor import (
     People,
     Said,
@@ -155,6 +155,8 @@ def _request(fields: Mapping[str, Any], value: Mapping[str, Any], context: Conte
         signals=call.signals,
         intent=text(query.get("intent")),
         rating=_rating(fields, query),
+        # A leg counts for itself, and is filed under its parent.
+        sequence=None if "ParentCallSid" in fields else sequence_of(fields.get("SequenceNumber")),
     )
 
 

@@ -74,6 +74,17 @@ async def test_a_structured_event_becomes_a_touchpoint_field_by_field():
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "sequence"), [("0000012", 12), (12, 12), ("2026-a", None), (None, None)]
+)
+async def test_a_sequence_of_digits_is_the_number_of_the_event_in_its_session(written, sequence):
+    door = Door()
+
+    await structured(door, event(sequence=written))
+
+    assert [one.sequence for one in door.touchpoints] == [sequence]
+
+
 async def test_the_data_may_say_all_that_a_native_touchpoint_says():
     door = Door()
     data = {

@@ -85,6 +85,27 @@ async def test_a_retry_without_an_id_is_the_same_touchpoint_whatever_the_order_o
     assert first != other
 
 
+async def test_a_number_tells_two_touchpoints_apart_that_differ_by_nothing_else():
+    door = Door()
+
+    for sequence in (1, 2, 2, None):
+        await door.native(page_view(id=None, sequence=sequence))
+
+    assert [one.sequence for one in door.touchpoints] == [1, 2, 2, None]
+    first, second, again, plain = (one.id for one in door.touchpoints)
+    assert second == again
+    assert len({first, second, plain}) == 3
+
+
+@pytest.mark.parametrize("sequence", [-1, 1.5, "1", 2**53 + 1, True])
+async def test_what_is_no_number_of_a_sequence_is_refused_with_its_place(sequence):
+    door = Door()
+
+    receipt = await door.native(page_view(sequence=sequence))
+
+    assert receipts(receipt)[0]["where"] == "$.sequence"
+
+
 async def test_a_client_cannot_say_when_it_was_received_nor_by_which_source():
     door = Door()
 

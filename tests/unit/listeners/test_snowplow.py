@@ -136,6 +136,25 @@ async def test_a_phones_screen_is_a_location_and_its_session_a_context(vendor):
     assert (touchpoint.location, touchpoint.session_hint) == ("Balance", "s-9")
     assert touchpoint.identifiers == {"device_id": "phone-1"}
     assert properties(touchpoint)["contexts"]["client_session"]["sessionIndex"] == 2
+    assert touchpoint.sequence == 5
+
+
+@pytest.mark.parametrize(
+    ("session", "sequence"),
+    [
+        ({"sessionId": "s-9", "eventIndex": 5}, 5),
+        ({"sessionId": "s-9", "eventIndex": "5"}, 5),
+        ({"sessionId": "another", "eventIndex": 5}, None),
+        ({"sessionId": "s-9", "eventIndex": -1}, None),
+        ({"sessionId": "s-9"}, None),
+    ],
+)
+async def test_the_index_of_an_event_is_its_number_in_the_session_it_names(session, sequence):
+    door = Door()
+
+    await door.snowplow(event(sid="s-9", cx=encoded(contexts(client_session(**session)))))
+
+    assert [one.sequence for one in door.touchpoints] == [sequence]
 
 
 async def test_the_sessions_user_is_no_second_device_where_it_is_the_domain_user():

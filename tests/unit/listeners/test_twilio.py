@@ -169,6 +169,15 @@ async def test_a_call_ends_after_seconds_and_not_after_minutes_and_nobody_says_b
     assert one.occurred_at.isoformat() == "2026-11-22T11:58:30+00:00"
     assert properties(one)["duration_s"] == 212
     assert properties(one)["hangup_by"] == "unknown"
+    assert one.sequence == 3
+
+
+async def test_a_leg_counts_for_itself_so_its_numbers_do_not_order_the_call():
+    status = {"CallbackSource": "call-progress-events", "SequenceNumber": "0"}
+
+    leg = await told(status | {"CallStatus": "ringing", "ParentCallSid": "CA-1"})
+
+    assert (leg.session_hint, leg.sequence) == ("CA-1", None)
 
 
 async def test_a_status_before_the_end_ends_nothing():

@@ -1,6 +1,6 @@
 """Values that everybody seems to have: what is kept stays within its caps, however many show them.
 
-The times are `tests/benchmarks/identity.py`'s affair.
+The times are the affair of `tests/benchmarks/identity.py` and `tests/benchmarks/hot.py`.
 """
 
 from datetime import timedelta
@@ -11,6 +11,7 @@ import pytest
 from pipeline.stitching.caps import REFUSED_MAX
 from pipeline.stitching.claims import CLAIMS_MAX
 from pipeline.stitching.identity import SPANS_MAX
+from tests.benchmarks.hot import tenths
 from tests.benchmarks.identity import Largest, largest_of, measured
 from tests.builders import NO_MISSIONS, Results, engine, touchpoint
 
@@ -70,3 +71,12 @@ def test_a_value_that_very_many_may_not_own_remembers_some_of_them() -> None:
 
     assert len(Results(running.outbox).dead_letters()) == REFUSED_MAX + 20
     assert largest_of(running).refused == REFUSED_MAX
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_the_ten_thousandth_touchpoint_of_a_customer_costs_no_more_than_the_thousandth(
+    numbered: bool,
+) -> None:
+    spent = tenths(NO_MISSIONS, 10_000, per_second=30, numbered=numbered)
+
+    assert min(spent[-3:]) < 3 * min(spent[:3])

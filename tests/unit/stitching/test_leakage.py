@@ -158,6 +158,20 @@ def test_a_call_within_ten_minutes_continues_the_contact() -> None:
     assert rules_of([call("10:00", "1"), call("10:10:01", "2")], "1")[1] == ["called_again"]
 
 
+def test_what_counts_within_a_call_begins_anew_in_the_one_that_continues_it() -> None:
+    first = [call(f"10:0{n}", f"1-{n}", "no_match", session_hint="call-1") for n in range(2)]
+    cut_off = call("10:02", "1-end", "hangup", session_hint="call-1")
+    again = [call(f"10:0{n}", f"2-{n}", "no_match", session_hint="call-2") for n in range(5, 7)]
+
+    told = process([*first, cut_off, *again])
+
+    rules = {reason.rule for one in told.verdicts.values() for reason in one.reasons}
+    assert rules.isdisjoint({"no_match_repeated", "called_again"})
+    assert told.verdicts["1-0"].session_id != told.verdicts["2-6"].session_id
+    assert told.verdicts["1-0"].journey_id == told.verdicts["2-6"].journey_id
+    assert the_journey(told).effort < 7 - 2 * 3 / 3  # every no-match after the first of both calls
+
+
 def test_a_call_that_gets_a_step_further_blames_none_before_it() -> None:
     first = call("10:00", "1", intent="help")
     menu = call("10:00", "2", day=2, name="main-menu", intent="help")

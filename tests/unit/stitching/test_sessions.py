@@ -1,6 +1,10 @@
+from datetime import timedelta
+
+import msgspec
 import pytest
 
-from tests.builders import NO_MISSIONS, Results, engine, process, touchpoint
+from pipeline.stitching.rules import VerdictRules
+from tests.builders import NO_MISSIONS, RULES, Results, engine, process, touchpoint
 
 Groups = set[frozenset[str]]
 
@@ -170,6 +174,22 @@ def test_a_hundred_are_a_person_in_a_hurry() -> None:
 
     assert not session.machine
     assert session.verdicts.functional == 100
+
+
+def test_what_a_machine_looks_at_keeps_nothing_from_a_later_intent() -> None:
+    hasty = VerdictRules(machine_touchpoints=2, machine_window=timedelta(minutes=1))
+    rules = msgspec.structs.replace(RULES, verdicts=hasty)
+    robot = [
+        touchpoint("10:00", id=f"{n}", name="view-bill", anonymous_id="robot", user_id="ann")
+        for n in range(3)
+    ]
+    paid = touchpoint("10:01", id="paid", location="/paid", user_id="ann", anonymous_id="laptop")
+    help_ = touchpoint("10:02", id="help", intent="help", anonymous_id="laptop")
+
+    told = process([*robot, paid, help_], rules)
+
+    assert {told.verdicts[f"{n}"].mission for n in range(3)} == {None}
+    assert told.verdicts["paid"].mission == told.verdicts["help"].mission == "get-help"
 
 
 def test_sessions_close_when_the_watermark_has_passed_their_gap() -> None:

@@ -111,11 +111,12 @@ class Context:
         clamped: How many times of the future were replaced by the arrival.
         untimed: How many items had no time of their own.
         nobody: How many identifiers named nobody, by what they were; see `schemas.identifiers`.
+        remembered: How identifiers were read before, where one context reads many items.
     """
 
     __slots__ = (
         "asked", "call", "channel", "clamped", "hash_key", "keeps_hashes", "limits",
-        "new_id", "nobody", "received_at", "shared", "shift", "source", "untimed",
+        "new_id", "nobody", "received_at", "remembered", "shared", "shift", "source", "untimed",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +148,7 @@ class Context:
         self.clamped = 0
         self.untimed = 0
         self.nobody: dict[str, int] = {}
+        self.remembered: dict[tuple[tuple[str, str | int | None], ...], dict[str, str]] = {}
 
 
 class Adapter(Protocol):

@@ -11,6 +11,9 @@ from listeners.errors import ItemRefused, Reason
 from schemas.identifiers import CLASSES, PERSONAL, PREVIOUS_ID, UNLINKED_FROM, blocked, normalise
 from schemas.inbound import kind_of
 
+REMEMBERED_MAX: Final = 50_000
+"""Sets of identifiers whose reading a context keeps; then it starts afresh."""
+
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]{0,63}")
 _HASH: Final = re.compile(rf"[0-9a-f]{{{HASH_LENGTH}}}")
 _QUOTES_AND_SPACE: Final = "\"'`\u201c\u201d\u2018\u2019 \t"
@@ -86,6 +89,22 @@ def identifiers_of(
             found=f"{len(found)}",
         )
     return found
+
+
+def identifiers_again(
+    written: dict[str, str | int | None], context: Context, places: Mapping[str, str]
+) -> dict[str, str]:
+    """The same, where one context reads many items: a customer shows the same ones again.
+
+    What names nobody is counted once. Nobody may change what comes back: it is given again.
+    """
+    seen = tuple(written.items())
+    known = context.remembered.get(seen)
+    if known is None:
+        if len(context.remembered) >= REMEMBERED_MAX:
+            context.remembered.clear()
+        known = context.remembered[seen] = identifiers_of(seen, context, places)
+    return known
 
 
 def _place(kind: str, places: Mapping[str, str]) -> str:

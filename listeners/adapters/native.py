@@ -25,7 +25,7 @@ from listeners.adapters.adapter import (
 )
 from listeners.adapters.bounds import check_object, read, said
 from listeners.adapters.brackets import FAULTS, elements
-from listeners.adapters.identifiers import identifiers_of
+from listeners.adapters.identifiers import identifiers_again, identifiers_of
 from listeners.errors import ItemRefused, Reason, TooLarge, Unreadable
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
@@ -209,7 +209,10 @@ def _touchpoint(written: Written, context: Context, source: str | None = None) -
     name = text_of(written.name, "$.name", limits)
     if name is None:
         raise lacks(where="$.name", expected="what happened")
-    identifiers = identifiers_of(written.identifiers.items(), context, _PLACES)
+    if context.keeps_hashes:
+        identifiers = identifiers_again(written.identifiers, context, _PLACES)
+    else:
+        identifiers = identifiers_of(written.identifiers.items(), context, _PLACES)
     session_hint = text_of(written.session_hint, "$.session_hint", limits)
     properties = written.properties
     if properties:

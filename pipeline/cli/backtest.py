@@ -1,7 +1,6 @@
 """`touchpoints backtest`: what another catalogue would have made of the same log."""
 
 import argparse
-import gc
 import sys
 from pathlib import Path
 from typing import Final
@@ -61,9 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     old, new = files.load(arguments.against), files.load(arguments.catalogue)
     context = replay_context(settings.load(arguments.settings))
     refused: list[str] = []
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # as in a replay: nearly all that is made lives long
-    with Progress("touchpoints replayed twice") as progress:
+    with reading.uncollected(), Progress("touchpoints replayed twice") as progress:
         touchpoints = reading.touchpoints_of(arguments.files, context, refused, progress)
         before, after = both(touchpoints, in_memory(old), in_memory(new))
     found = differences(before, after)

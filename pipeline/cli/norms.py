@@ -1,7 +1,6 @@
 """`touchpoints norms`: what is usual, measured on a log and printed as the catalogue reads it."""
 
 import argparse
-import gc
 import sys
 
 from listeners import settings
@@ -45,9 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     rules = files.load(arguments.catalogue)
     context = replay_context(settings.load(arguments.settings))
     refused: list[str] = []
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # nearly all that is made here lives long or has no cycles
-    with Progress("touchpoints measured") as progress:
+    with reading.uncollected(), Progress("touchpoints measured") as progress:
         touchpoints = reading.touchpoints_of(arguments.files, context, refused, progress)
         found = measure(touchpoints, rules)
     print(written(found.steps, found.menus), end="")

@@ -1,7 +1,6 @@
 """`touchpoints replay`: NDJSON touchpoints in, NDJSON results out; no server, no clock."""
 
 import argparse
-import gc
 import sys
 
 from listeners import settings
@@ -63,10 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     rules = files.load(arguments.catalogue)
     context = replay_context(settings.load(arguments.settings))
     refused: list[str] = []
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # nearly all that is made here lives long or has no cycles
     write = sys.stdout.buffer.write
-    with Progress("touchpoints replayed") as progress:
+    with reading.uncollected(), Progress("touchpoints replayed") as progress:
         touchpoints = reading.touchpoints_of(arguments.files, context, refused, progress)
         for line in results_of(
             touchpoints,

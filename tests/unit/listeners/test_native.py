@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from listeners.adapters import identifiers
 from listeners.adapters.native import adapt_replay_line, replay_context
 from listeners.errors import ItemRefused, Reason
 from listeners.settings import ListenerSettings
@@ -322,3 +323,26 @@ async def test_what_a_listener_wrote_replays_as_the_same_touchpoint():
     replayed = adapt_replay_line(record.value, replay_context(door.settings))
 
     assert replayed == door.touchpoints[0]
+
+
+async def test_a_replay_reads_identifiers_again_as_it_did_first_and_remembers_a_bounded_number(
+    monkeypatch,
+):
+    monkeypatch.setattr(identifiers, "REMEMBERED_MAX", 3)
+    people = [
+        {"user_id": 42},
+        {"user_id": "42", "email": "A@b.example"},
+        {"email": " a@B.example", "user_id": "42", "phone": ""},
+        {"device_id": "00000000", "anonymous_id": "a-1"},
+    ]
+    lines = [written(page_view(identifiers=one)) for one in people]
+    fresh = [adapt_replay_line(line, replay_context(ListenerSettings())) for line in lines]
+    context = replay_context(ListenerSettings())
+
+    for _ in range(3):
+        for line, expected in zip(lines, fresh, strict=True):
+            assert adapt_replay_line(line, context) == expected
+            assert adapt_replay_line(line, context) == expected
+            assert len(context.remembered) <= 3
+        with pytest.raises(ItemRefused):
+            adapt_replay_line(written(page_view(identifiers={"email": "null"})), context)

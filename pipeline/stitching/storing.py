@@ -40,15 +40,15 @@ class Columns(msgspec.Struct, array_like=True, gc=False):
     """Minutes as they are stored: what is the same of nearly all of them stands side by side.
 
     Attributes:
-        first: The first minute of those side by side.
-        gaps: From the minute before, of each partition's sound votes.
+        first: Minutes are counted from here.
+        at: When a partition saw sound votes.
         votes: How many.
         partitions: Whose; 0 is nobody's any more, 1 the first partition's.
         rest: Minutes that say more.
     """
 
     first: int
-    gaps: bytes
+    at: bytes
     votes: bytes
     partitions: bytes
     rest: list[Minute]
@@ -56,36 +56,27 @@ class Columns(msgspec.Struct, array_like=True, gc=False):
 
 def packed_minutes(minutes: Sequence[Minute]) -> bytes:
     """Minutes in few bytes. Those of sound votes take three for each partition."""
-    gaps: list[int] = []
-    votes: list[int] = []
-    partitions: list[int] = []
+    first = minutes[0].at if minutes else 0
+    # Nearly all; this is done with every commit.
+    plain = [one for one in minutes if not (one.broken or one.customers or type(one.parts) is dict)]
+    at = [one.at - first for one in plain]
+    votes = [one.votes for one in plain]
+    partitions = [0 if one.parts is None else one.parts + 1 for one in plain]  # type: ignore[operator]
     rest: list[Minute] = []
-    first = last = -1
-    for one in minutes:
-        parts = one.parts
-        if one.broken or one.customers or not _is_sound(parts):
-            rest.append(one)
-            continue
-        if first < 0:
-            first = last = one.at
-        if isinstance(parts, dict):
-            for partition, part in parts.items():
-                gaps.append(one.at - last)
-                votes.append(part.votes)
-                partitions.append(partition + 1)
-                last = one.at
-        else:
-            gaps.append(one.at - last)
-            votes.append(one.votes)
-            partitions.append(0 if parts is None else parts + 1)
-            last = one.at
-    return _encoder.encode(Columns(first, _column(gaps), _column(votes), _column(partitions), rest))
+    if len(plain) < len(minutes):
+        for one in minutes:
+            if isinstance(one.parts, dict) and _is_sound(one.parts):
+                at += [one.at - first] * len(one.parts)
+                votes += [part.votes for part in one.parts.values()]
+                partitions += [number + 1 for number in one.parts]
+            elif one.broken or one.customers or isinstance(one.parts, dict):
+                rest.append(one)
+    columns = Columns(first, _column(at), _column(votes), _column(partitions), rest)
+    return _encoder.encode(columns)
 
 
-def _is_sound(parts: dict[int, Part] | int | None) -> bool:
+def _is_sound(parts: dict[int, Part]) -> bool:
     """Whether partitions said no more than how many votes there were."""
-    if not isinstance(parts, dict):
-        return True
     return not any(p.broken or p.customers or p.reasons or p.samples for p in parts.values())
 
 
@@ -93,12 +84,12 @@ def unpacked_minutes(packed: bytes) -> list[Minute]:
     """The minutes that were packed."""
     columns = _decode_columns(packed)
     minutes: list[Minute] = []
-    at, last = columns.first, Minute(-1, 0, 0, 0)
-    for gap, votes, partition in zip(
-        _values(columns.gaps), _values(columns.votes), _values(columns.partitions), strict=True
+    last = Minute(-1, 0, 0, 0)
+    for after, votes, partition in zip(
+        _values(columns.at), _values(columns.votes), _values(columns.partitions), strict=True
     ):
-        at += gap
-        if gap or not minutes:
+        at = columns.first + after
+        if at != last.at:
             last = Minute(at, votes, 0, 0, partition - 1 if partition else None)
             minutes.append(last)
             continue
@@ -114,16 +105,18 @@ def unpacked_minutes(packed: bytes) -> list[Minute]:
 
 def _column(values: list[int]) -> bytes:
     """Whole numbers, each in as few bytes as the largest takes, behind what says how many."""
-    largest = max(values, default=0)
-    code = next(code for code, limit in _CODES if largest < limit)
-    return code.encode() + array(code, values).tobytes()
+    for code in "BHI":
+        try:
+            return code.encode() + array(code, values).tobytes()
+        except OverflowError:
+            pass
+    return b"Q" + array("Q", values).tobytes()
 
 
 def _values(column: bytes) -> Sequence[int]:
     return array(chr(column[0]), column[1:])
 
 
-_CODES: Final = (("B", 2**8), ("H", 2**16), ("I", 2**32), ("Q", 2**64))
 _at: Final = attrgetter("at")
 _encoder: Final = msgspec.msgpack.Encoder()
 _decode_columns: Final = msgspec.msgpack.Decoder(Columns).decode

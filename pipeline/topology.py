@@ -25,6 +25,7 @@ from pipeline.stitching import (
     handovers,
     identity,
     keys,
+    storing,
     tallies,
 )
 from pipeline.stitching.change import Change, Message
@@ -317,14 +318,13 @@ def _unpack_stitched(packed: bytes) -> CustomerState | Tally:
 
 
 def _pack_watched(state: Watched | Presences) -> bytes:
-    packed = _encoder.encode(state)
-    return TALLY + packed if isinstance(state, Presences) else packed
+    return TALLY + _encoder.encode(state) if isinstance(state, Presences) else storing.pack(state)
 
 
 def _unpack_watched(packed: bytes) -> Watched | Presences:
     if packed.startswith(TALLY):
         return _decode_presences(memoryview(packed)[1:])
-    return _decode_watched(packed)
+    return storing.unpack(packed)
 
 
 def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
@@ -345,7 +345,6 @@ def _too_late(touchpoint: Touchpoint, watermark: datetime | None) -> Message:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decode_tally: Final = msgspec.msgpack.Decoder(Tally).decode
-_decode_watched: Final = msgspec.msgpack.Decoder(Watched).decode
 _decode_presences: Final = msgspec.msgpack.Decoder(Presences).decode
 
 IDENTIFY: Final = Stage(

@@ -101,6 +101,7 @@ class Series(msgspec.Struct, array_like=True, gc=False):
         variants: By release or variant.
         leak: What is kept to see a slow leak …
         leaking: … and the last ticket for one; None where there never was one.
+        packed: The minutes while they are stored.
     """
 
     marks: list[Standing]
@@ -116,6 +117,7 @@ class Series(msgspec.Struct, array_like=True, gc=False):
     variants: dict[str, Cast] = {}
     leak: Leak = msgspec.field(default_factory=Leak)
     leaking: Told | None = None
+    packed: bytes = b""
 
 
 class Watched(msgspec.Struct, array_like=True, gc=False):

@@ -15,7 +15,7 @@ from pipeline.demo.day import CUSTOMERS, LENGTH, Day, touchpoints_of
 from pipeline.replay import results_of
 from pipeline.runtimes.memory import in_memory
 from schemas.records import Alert
-from tests.benchmarks.demo_day import Watching, alerts_of, day_of, days, watched
+from tests.benchmarks.demo_day import Watching, alerts_of, day_of, days, quiet, watched
 from tests.unit.demo.test_day import ENDS_AT, SEEDS
 
 RULES = load(SEEDS)
@@ -97,3 +97,9 @@ def test_a_day_without_a_break_raises_no_alert():
     found = results_of(touchpoints, in_memory(RULES), frozenset({"touchpoint-alerts"}))
 
     assert list(found) == []
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_quiet_week_has_no_incident(seed):
+    assert quiet(seed, timedelta(days=7), CUSTOMERS) == 0

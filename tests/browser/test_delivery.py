@@ -3,12 +3,20 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tests.browser.chromium import connected
 from tests.browser.site import served, told
 
 NEVER_LATER = (  # what looks again after 16 s is not to mend what should have been sent before
     "const wait = setTimeout;"
     " setTimeout = (work, after, ...more) => after === 16000 || wait(work, after, ...more)"
+)
+THIRTY_TIMES = (  # as quick: two seconds are a minute to the page
+    "const wait = setTimeout, date = Date.now, ran = performance.now.bind(performance);"
+    " const began = date(); Date.now = () => began + (date() - began) * 30;"
+    " performance.now = () => ran() * 30;"
+    " setTimeout = (work, after, ...more) => wait(work, after / 30, ...more)"
 )
 COUNT = "Object.keys(localStorage).filter((key) => key.startsWith('tp.q.')).length"
 
@@ -40,6 +48,48 @@ async def test_what_happens_offline_arrives_when_the_network_is_back(site):
     assert steps(site) == list(range(20))
     assert len(set(ids(site))) == len(ids(site))
     await tab.until(f"{COUNT} === 0")
+
+
+@pytest.mark.parametrize(
+    ("cut", "before", "pause"),
+    [
+        ("offline", THIRTY_TIMES, 0.1),
+        ("unreachable", THIRTY_TIMES, 0.1),
+        pytest.param("offline", "", 3.0, marks=pytest.mark.torture),
+    ],
+    ids=["offline", "unreachable", "offline-for-a-true-minute"],
+)
+async def test_a_minute_without_a_network_loses_and_doubles_nothing(site, cut, before, pause):
+    async def reachable(yes):
+        if cut == "offline":
+            await tab.online(yes)
+        else:  # The browser does not know, and says that it is online.
+            blocked = [] if yes else [f"{site.listener}/v1/*"]
+            await tab.call("Network.setBlockedURLs", urls=blocked)
+
+    tab = await site.visit(before=before)
+    await site.has("shop_opened")
+    await tab.until(f"{COUNT} === 0")
+    since, said = await tab.run("performance.now()"), len(tab.heard)
+    await reachable(False)
+    for number in range(20):
+        await tab.run(track(number, number + 1))
+        await asyncio.sleep(pause)
+    assert await tab.run("performance.now()") - since >= 60_000
+    assert site.named("step") == []
+    assert await tab.run(COUNT) == 20
+    failed = [name for name, _ in tab.heard[said:] if name == "Network.loadingFailed"]
+
+    await reachable(True)
+    await site.has("step", 20)
+
+    assert steps(site) == list(range(20))
+    assert len(set(ids(site))) == len(ids(site))
+    await tab.until(f"{COUNT} === 0")
+    if cut == "offline":
+        assert failed == []
+    else:  # After 1 s, 2 s, ... of the page's: six times or so in a minute.
+        assert 3 <= len(failed) <= 12
 
 
 async def test_what_a_page_left_offline_is_sent_by_the_next_page(site):

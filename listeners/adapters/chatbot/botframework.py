@@ -83,6 +83,9 @@ def _said(activity: Mapping[str, Any], kind: str, conversation: str, context: Co
     }
     if value is not None:
         kept["value"] = _impersonal(value, context)
+    place = mapping(activity.get("conversation"))
+    if rest := {field: one for field, one in place.items() if field not in ("id", "name")}:
+        kept["conversation"] = rest
     if heard:
         kept["confidence"] = heard[0][1]
     at = moment(activity.get("timestamp"))

@@ -30,7 +30,7 @@ INTENT: Final = "intent_"
 """A tag that begins so names what the customer wants (P): Zendesk has no field for it."""
 
 _TYPED: Final = ("subject", "description")
-_IDS: Final = frozenset({"id", "external_id", "requester_id", "submitter_id", "via", "tags"})
+_IDS: Final = frozenset({"id", "external_id", "requester_id", "via", "tags"})
 
 
 def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:

@@ -135,3 +135,11 @@ async def test_what_is_no_activity_is_refused_with_its_place(wrong, where):
     )
 
     assert (receipt.refused, receipt.fault.where) == (True, where)
+
+
+async def test_what_else_is_known_of_the_conversation_is_kept_without_its_name():
+    where = {"id": "conv-1", "name": "Jo Bloggs", "tenantId": "t-1", "isGroup": False}
+
+    (one,) = await told(activity("message", conversation=where))
+
+    assert properties(one)["conversation"] == {"tenantId": "t-1", "isGroup": False}

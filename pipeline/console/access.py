@@ -90,11 +90,16 @@ class Access:
         return name in self._hosts
 
     def same_origin(self, headers: Mapping[str, str], host: str) -> bool:
-        """Whether a browser says that a form was sent from our own pages."""
-        site = headers.get("Sec-Fetch-Site")
+        """Whether a browser says that a form was sent from our own pages.
+
+        Pages that send no referrer, as ours, send `null` for their origin, too (Fetch, 4.1): then
+        the browser has to say in so many words that it is the same.
+        """
+        site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
         if site is not None and site not in ("same-origin", "none"):
             return False
-        origin = headers.get("Origin")
+        if origin == "null":
+            return site == "same-origin"
         return origin is None or urlsplit(origin).netloc.lower() == host.lower()
 
     def user_of(self, cookie: str | None) -> User | None:

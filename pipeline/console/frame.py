@@ -35,6 +35,7 @@ def document(
     user: str = "",
     operator: bool = True,
     csrf: str = "",
+    inside: bool = True,
 ) -> str:
     """The whole document.
 
@@ -46,6 +47,7 @@ def document(
         user: Who is logged in; empty where nobody has to.
         operator: Whether single journeys may be shown.
         csrf: The token of the form that logs out.
+        inside: Whether the reader may look around; False before they have logged in.
     """
     head = element(
         "head",
@@ -70,7 +72,7 @@ def document(
     body = element(
         "body",
         element("a", "Skip to the content", href="#main", class_="skip"),
-        _top(page, user, operator, csrf),
+        _top(page, user, operator, csrf) if inside else _door(),
         main,
         element("footer", _foot(standing)),
         data_live=str(seq) if page.live else None,
@@ -165,6 +167,10 @@ def _top(page: Page, user: str, operator: bool, csrf: str) -> Markup:
         leave,
         class_="top",
     )
+
+
+def _door() -> Markup:
+    return element("header", link("Touchpoints", "/", class_="brand"), class_="top")
 
 
 def _foot(standing: Standing) -> Markup:

@@ -5,6 +5,7 @@ settings name for its metrics and adds up what they say.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from socket import AF_INET, SOCK_STREAM
@@ -27,6 +28,8 @@ ANSWER_MAX: Final = 2.0
 
 BYTES_MAX: Final = 8 * 2**20
 """Of metrics of one process: those of a catalogue of thousands take 1 MiB."""
+
+_logger: Final = logging.getLogger("touchpoints.console")
 
 Sample = tuple[str, Mapping[str, str], float]
 """Name, labels, value."""
@@ -64,7 +67,11 @@ class Processes:
                 answers = await asyncio.gather(*(self._ask(session, one) for one in addresses))
                 now = self._clock()
                 said = dict(zip(addresses, answers, strict=True))
-                self._take(self._waited(vitals_of(said, now), now))
+                try:
+                    self._take(self._waited(vitals_of(said, now), now))
+                except (KeyError, ValueError, OverflowError):
+                    # Not ours, or another version's: pages say that nothing was heard.
+                    _logger.exception("what %s said is not understood", ", ".join(addresses))
                 await asyncio.sleep(ASK_EVERY)
 
     async def _ask(self, session: aiohttp.ClientSession, address: str) -> list[Sample] | str:

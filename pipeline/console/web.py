@@ -334,7 +334,7 @@ class _Answers:
 
     def _login_page(self, problem: str, status: int) -> web.StreamResponse:
         page = login_page(self._access.token(None), problem)
-        text = document(page, Standing(level="fine"), operator=False)
+        text = document(page, Standing(level="fine"), inside=False)
         return web.Response(text=text, content_type="text/html", status=status)
 
     def _operator(self, request: web.Request) -> User:

@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from pipeline.cli.main import parser_of
+from pipeline.passwords import hashed
 from tests.browser.budget import WATCH, cost_of
 from tests.browser.chromium import PATIENCE, connected
 from tests.console.demo_day import day_around_its_break, send
 from tests.integration.serving import Up, eventually, fetch
-from tests.integration.test_console import consoles
+from tests.integration.test_console import Alone, consoles
+from tests.unit.console.asking import PASSWORD
 
 PAGES = ("/", "/missions", "/missions/pay-bill", "/touchpoints", "/touchpoints/pay-in-app",
          "/journeys", "/report", "/pipeline")  # fmt: skip
@@ -177,10 +179,10 @@ async def test_a_filter_is_typed_sent_and_in_the_address(browser, up):
 
 
 async def test_a_customer_is_found_by_what_is_typed_into_the_search(browser, up):
-    before, _ = day_around_its_break()
-    known = next(one["identifiers"] for one in before if "user_id" in one["identifiers"])
+    up.post([{"channel": "web", "name": "home", "identifiers": {"user_id": "u-typed"}}])
+    eventually(lambda: b"Newest" in fetch(up.operations + "/").body)
     async with tab_of(browser, up, "/journeys") as tab:
-        await tab.type("#identifier", f"user_id:{known['user_id']}")
+        await tab.type("#identifier", "user_id:u-typed")
         await press(tab, "Enter", 13)
         await arrived(tab, "location.pathname.startsWith('/journeys/')")
         told = await text(tab)
@@ -191,6 +193,33 @@ async def test_a_customer_is_found_by_what_is_typed_into_the_search(browser, up)
 
         assert "What happened, in order" in told
         assert "Nothing is known of it" in await text(tab, "#problem")
+
+
+async def test_one_logs_in_reads_and_logs_out_with_a_browser(browser, tmp_path):
+    users = f'[[console.users]]\nname = "ann"\nrole = "viewer"\npassword = "{hashed(PASSWORD)}"\n'
+    (tmp_path / "settings.toml").write_text(users)
+    with Alone("--settings", tmp_path / "settings.toml", "--data", tmp_path / "data") as console:
+        console.operations = console.operations.replace("127.0.0.1", "localhost")
+        async with tab_of(browser, console) as tab:
+            assert await tab.run("location.pathname") == "/login"
+            for password in ("a wrong one altogether", PASSWORD):
+                await tab.type("#name", "ann")
+                await tab.type("#password", password)
+                await press(tab, "Enter", 13)
+                said = "document.querySelector('.problem') !== null"
+                await arrived(tab, said if password != PASSWORD else "location.pathname === '/'")
+            inside = await tab.run("location.pathname")
+            links = await tab.run("document.querySelector('header nav').innerText")
+            await tab.go(console.operations + "/journeys")
+            denied = await text(tab)
+            await tab.click("header form button")
+            await arrived(tab, "location.pathname === '/login'")
+            await tab.go(console.operations + "/missions")
+            outside = await tab.run("location.pathname")
+
+    assert (inside, outside) == ("/", "/login")
+    assert "Journeys" not in links
+    assert "Single customers are shown to operators only" in denied
 
 
 async def test_somebody_who_types_is_not_interrupted_by_what_comes_in(browser, up):

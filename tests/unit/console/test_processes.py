@@ -143,6 +143,27 @@ async def test_each_is_asked_at_its_port_and_one_that_hangs_holds_up_nobody(monk
     assert problems == ["does not answer within 0.2 s", "", "answers 302"]
 
 
+async def test_metrics_that_are_not_understood_end_nothing(monkeypatch):
+    monkeypatch.setattr("pipeline.console.processes.ASK_EVERY", 0.01)
+    told = ["touchpoints_lag_records 1\n", worker()]
+
+    async def answers(_):
+        return web.Response(text=told.pop(0) if len(told) > 1 else told[0])
+
+    server, address = await served(answers)
+    heard = asyncio.Queue()
+    asking = asyncio.create_task(Processes([address], heard.put_nowait, lambda: NOW).run())
+    try:
+        async with asyncio.timeout(20):
+            found = await heard.get()
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await server.close()
+
+    assert found.processes[0].works
+
+
 async def test_a_name_of_several_machines_stands_for_each_and_one_that_is_unknown_for_itself(
     monkeypatch,
 ):

@@ -65,7 +65,15 @@ async def test_the_console_only_reads(served, method):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+        {"Sec-Fetch-Site": "none", "Origin": "null"},
+        {"Origin": "null"},
+    ],
 )
 async def test_a_form_of_another_page_is_refused(served, headers):
     client = await served()
@@ -73,6 +81,18 @@ async def test_a_form_of_another_page_is_refused(served, headers):
 
     asked = {"identifier": "ann", "csrf": token_of(form)}
     assert (await client.post("/journeys", data=asked, headers=headers)).status == 403
+
+
+async def test_a_form_of_our_own_is_taken_as_browsers_send_it(served):
+    client = await served()
+    form = await read(await client.get("/journeys"))
+
+    # What Chromium sends from a page whose policy is to tell no referrer.
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+    asked = {"identifier": "user_id:u-1", "csrf": token_of(form)}
+    answer = await client.post("/journeys", data=asked, headers=headers)
+
+    assert (answer.status, answer.url.path) == (200, "/journeys/ann")
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "\N{SNOWMAN}"])

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import faust
@@ -56,15 +57,16 @@ def create(
     app = faust.App(brokers.application, **_options(brokers, settings))
 
     async def restore(assigned: set[TP]) -> dict[TP, int]:
+        started, patience = monotonic(), settings.take_over_timeout.total_seconds()
         try:
             return await ownership.restore(assigned)
         except asyncio.CancelledError:
-            # Faust gives up waiting, and would go on as a member that does nothing.
-            if not app.should_stop:
+            # A rebalance came between, and Faust calls again with what is assigned by then. Or it
+            # gives up waiting, and would go on as a member that does nothing.
+            if not app.should_stop and monotonic() - started >= patience:
                 message = (
-                    f"expected to take over {len(assigned)} partitions within "
-                    f"{settings.take_over_timeout.total_seconds():g} s; it took longer, or a "
-                    f"rebalance came between. Raise take_over_timeout of [pipeline], or add workers"
+                    f"expected to take over {len(assigned)} partitions within {patience:g} s; it "
+                    f"took longer. Raise take_over_timeout of [pipeline], or add workers"
                 )
                 fail(WorkerFailed(message))
             raise

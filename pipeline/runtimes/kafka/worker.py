@@ -6,7 +6,7 @@ Each is worked on by one thread at a time; a batch returns when all that follows
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -73,6 +73,8 @@ class Ownership:
         self._readers = {topic: stage for stage in stages for topic in stage.reads}
         self._written = {topic for stage in stages for topic in stage.writes}
         self._owned: dict[tuple[str, int], Owned] = {}
+        self._coming: dict[tuple[str, int], Future[Owned]] = {}
+        self._restoring = asyncio.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="partition")
 
     @property
@@ -84,7 +86,8 @@ class Ownership:
         """Take over what is assigned and not owned yet; let go of what is no longer.
 
         What is owned already stays as it is. Should another worker have owned it in between, it
-        has fenced us, and the next commit says so.
+        has fenced us, and the next commit says so. May be cancelled, since a rebalance may come
+        between: the next call goes on with what is under way, or gives it back.
 
         Returns:
             Where each input is to be read on from, where the state knows.
@@ -94,16 +97,13 @@ class Ownership:
             StateUnusable, KafkaException: A changelog cannot be read.
         """
         wanted = self._wanted(assigned)
-        for at in [at for at in self._owned if at not in wanted]:
-            await self._let_go(at)
-        missing = [at for at in wanted if at not in self._owned]
-        stages = {stage.name: stage for stage in self.stages}
-        taken = await asyncio.gather(
-            *(self._in_thread(self._take_over, stages[name], number) for name, number in missing)
-        )
+        async with self._restoring:
+            for at in [at for at in self._owned if at not in wanted]:
+                await self._let_go(at)
+            for at in [at for at in self._coming if at not in wanted]:
+                await self._give_back(at)
+            await self._take_over_all([at for at in wanted if at not in self._owned])
         now = self._clock()
-        for at, one in zip(missing, taken, strict=True):
-            self._owned[at] = one
         for one in self._owned.values():
             one.active_at = now
         names = [name for name, _ in self._owned]
@@ -188,6 +188,8 @@ class Ownership:
         """Let go of all partitions. What was not committed is nobody's."""
         for at in list(self._owned):
             await self._let_go(at)
+        for at in list(self._coming):
+            await self._give_back(at)
         self._threads.shutdown()
 
     def _wanted(self, assigned: Iterable[TP]) -> set[tuple[str, int]]:
@@ -212,6 +214,33 @@ class Ownership:
         self._telemetry.partition_gone(*at)
         async with one.lock:
             await self._in_thread(one.changelog.close)
+
+    async def _take_over_all(self, missing: Iterable[tuple[str, int]]) -> None:
+        stages = {stage.name: stage for stage in self.stages}
+        for name, number in missing:
+            if (name, number) not in self._coming:
+                coming = self._threads.submit(self._take_over, stages[name], number)
+                self._coming[name, number] = coming
+        try:
+            await asyncio.gather(*map(asyncio.wrap_future, self._coming.values()))
+        except asyncio.CancelledError:
+            # What has not begun must not: it would fence who may own the partition by then.
+            begun = {at: one for at, one in self._coming.items() if not one.cancel()}
+            self._coming = begun
+            raise
+        self._owned |= {at: one.result() for at, one in self._coming.items()}
+        self._coming = {}
+
+    async def _give_back(self, at: tuple[str, int]) -> None:
+        """Let go of what was being taken over when a rebalance gave it to another."""
+        try:
+            one = await asyncio.wrap_future(self._coming[at])
+        except Exception as error:  # the other has fenced it meanwhile
+            _logger.debug("taking over %s %s was broken off: %s", *at, error)
+        else:
+            self._telemetry.partition_gone(*at)
+            await self._in_thread(one.changelog.close)
+        del self._coming[at]
 
     def _take_over(self, stage: Stage, number: int) -> Owned:
         started = perf_counter()

@@ -1,0 +1,153 @@
+"""Partitions that are being taken over while the group is rebalanced once more."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.kafka import app, worker
+from pipeline.runtimes.kafka.partition import StagePartition
+from pipeline.runtimes.kafka.worker import Owned, Ownership
+from pipeline.settings import WorkerSettings
+from pipeline.telemetry import PipelineTelemetry
+from pipeline.topology import Stage
+from schemas.brokers import Brokers
+from schemas.topics import CUSTOMER_TOUCHPOINTS
+from tests.builders import NO_MISSIONS
+from tests.unit.runtimes.counting import Clock
+from tests.unit.runtimes.stages import STITCH
+
+BROKERS = Brokers(bootstrap_servers="127.0.0.1:1")
+THREADS = 2
+
+
+class Closing:
+    """A changelog that can only be let go of."""
+
+    def __init__(self, number: int, closed: list[int]) -> None:
+        self._number, self._closed = number, closed
+
+    def close(self) -> None:
+        self._closed.append(self._number)
+
+
+class Slow(Ownership):
+    """Takes over once it is let; so many at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            BROKERS,
+            NO_MISSIONS,
+            WorkerSettings(),
+            PipelineTelemetry(CollectorRegistry()),
+            clock=Clock(),
+            stages=(STITCH,),
+        )
+        self.go, self.begun = Event(), Event()
+        self.taken: Counter[int] = Counter()
+        self.closed: list[int] = []
+
+    def _take_over(self, stage: Stage, number: int) -> Owned:
+        self.taken[number] += 1
+        self.begun.set()
+        assert self.go.wait(20)
+        changelog: Any = Closing(number, self.closed)
+        return Owned(stage, number, StagePartition(stage, NO_MISSIONS, 10, number), changelog)
+
+    @property
+    def numbers(self) -> list[int]:
+        return sorted(one.number for one in self.owned)
+
+
+def partitions(*numbers: int) -> set[TP]:
+    return {TP(CUSTOMER_TOUCHPOINTS, number) for number in numbers}
+
+
+async def broken_off(ownership: Slow, *numbers: int) -> None:
+    """A take-over that a rebalance cancels once it has begun."""
+    first = asyncio.create_task(ownership.restore(partitions(*numbers)))
+    await asyncio.to_thread(ownership.begun.wait, 20)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+@pytest.fixture
+async def ownership(monkeypatch):
+    monkeypatch.setattr(worker, "THREADS", THREADS)
+    made = Slow()
+    yield made
+    made.go.set()
+    await made.close()
+
+
+async def test_what_is_ours_after_it_too_is_taken_over_once(ownership):
+    await broken_off(ownership, 0)
+
+    again = asyncio.create_task(ownership.restore(partitions(0, 1)))
+    ownership.go.set()
+    await again
+
+    assert ownership.numbers == [0, 1]
+    assert ownership.taken == {0: 1, 1: 1}
+    assert ownership.closed == []
+
+
+async def test_what_is_anothers_after_it_is_given_back_or_not_begun(ownership):
+    await broken_off(ownership, *range(10))
+    begun = set(ownership.taken)
+
+    ownership.go.set()
+    await ownership.restore(partitions(20))
+
+    assert ownership.numbers == [20]
+    assert len(begun) <= THREADS
+    assert set(ownership.taken) == {*begun, 20}
+    assert sorted(ownership.closed) == sorted(begun)
+
+
+async def test_a_stop_lets_go_of_what_was_being_taken_over(ownership):
+    await broken_off(ownership, 0)
+
+    ownership.go.set()
+    await ownership.close()
+
+    assert ownership.closed == [0]
+
+
+async def restored(ownership: Slow, settings: WorkerSettings) -> list[BaseException]:
+    """What ends the process when Faust cancels a take-over."""
+    failures: list[BaseException] = []
+    made = app.create(BROKERS, settings, ownership, clock=Clock(), fail=failures.append)
+
+    async def nothing(*_: Any) -> None:
+        return
+
+    consumer: Any = made.transport.create_consumer(
+        callback=nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
+    )
+    first = asyncio.create_task(consumer.restore(partitions(0)))
+    await asyncio.to_thread(ownership.begun.wait, 20)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    consumer._thread.thread_loop.close()  # its thread never started
+    return failures
+
+
+async def test_a_rebalance_that_comes_between_ends_no_worker(ownership):
+    assert await restored(ownership, WorkerSettings()) == []
+
+
+async def test_a_take_over_that_is_given_up_ends_the_worker_which_would_do_nothing(ownership):
+    at_once = WorkerSettings().model_copy(update={"take_over_timeout": timedelta(0)})
+
+    (failure,) = await restored(ownership, at_once)
+
+    assert isinstance(failure, WorkerFailed)
+    assert "take_over_timeout" in str(failure)

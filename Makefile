@@ -15,7 +15,7 @@ ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up demo test torture lint format bench bench-compiled test-compiled contracts clean
+.PHONY: help setup up demo test torture lint format bench bench-compiled test-compiled contracts image clean
 
 help: ## this list
 	@echo "Touchpoints. Try: make up, then in another terminal: make demo"
@@ -88,6 +88,17 @@ test-compiled: $(STAMP) $(COMPILED)/.installed ## all tests but the long ones, o
 contracts: $(STAMP) ## write what follows from records.py and tables.py: contracts, docs/records.md
 	@$(BIN)/python -m schemas.published
 	@$(BIN)/python -m pipeline.catalogue.editors
+
+# buildah's own format has no health checks.
+IMAGE := touchpoints:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+image: ## the image of deploy/Dockerfile, by Docker or by buildah
+	@if docker info >/dev/null 2>&1; then \
+	  docker build --file deploy/Dockerfile --tag $(IMAGE) $(ARGS) .; \
+	elif command -v buildah >/dev/null; then \
+	  buildah build --format docker --file deploy/Dockerfile --tag $(IMAGE) $(ARGS) .; \
+	else \
+	  echo "expected a Docker daemon, or buildah; found neither." >&2; exit 1; fi
 
 clean: ## remove what was made: .venv and caches; ./data stays
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ from functools import partial
 
 from listeners import routes, settings
 from listeners.errors import Unavailable
+from listeners.publishers.kafka import KafkaPublisher
 from listeners.publishers.spooling import SpoolingPublisher
 from pipeline import bootstrap
 from pipeline import settings as pipeline_settings
@@ -78,27 +79,10 @@ async def serve(arguments: argparse.Namespace) -> int:
     brokers = named(pipeline_settings.load(arguments.settings, arguments.bootstrap_servers).kafka)
     doors = bootstrap.listening(arguments.data, brokers, chosen)
     stopped = stop_signals()
-    unanswered: asyncio.Task[None] | None = None
-
-    def failure() -> Exception | None:
-        if unanswered is not None and unanswered.done() and not unanswered.cancelled():
-            refused = unanswered.exception()
-            if isinstance(refused, Exception):
-                return refused
-        return doors.publisher.failure
-
     async with AsyncExitStack() as stack:
         stack.push_async_callback(doors.publisher.stop)
-        try:
-            await doors.kafka.check()
-        except Unavailable as away:
-            print(
-                f"{brokers.bootstrap_servers}: no broker answers ({away.reason}). What comes in "
-                f"goes into the spool, and to Kafka once one does.",
-                file=sys.stderr,
-            )
-            unanswered = asyncio.create_task(doors.kafka.first_answer())
-            stack.callback(unanswered.cancel)
+        asking = await _greeted(doors.kafka, brokers.bootstrap_servers)
+        stack.callback(asking.cancel)
         await doors.publisher.start()
         url = await serve_on(
             stack,
@@ -124,8 +108,13 @@ async def serve(arguments: argparse.Namespace) -> int:
             f"{arguments.data.resolve()}, Ctrl-C stops",
             flush=True,
         )
+
+        def failure() -> Exception | None:
+            return _refused(asking) or doors.publisher.failure
+
         await until_stopped(stopped, failure)
-    if (failed := failure()) is not None:
+        failed = failure()
+    if failed is not None:
         raise failed
     return 0
 
@@ -136,3 +125,27 @@ async def _deliverable(publisher: SpoolingPublisher) -> tuple[bool, str]:
     except Unavailable as unavailable:
         return False, unavailable.reason
     return True, ""
+
+
+async def _greeted(kafka: KafkaPublisher, servers: str) -> "asyncio.Task[None]":
+    """Ask the brokers; the task goes on asking where none has answered.
+
+    Raises:
+        KafkaRefused: They answer, and do not know us.
+    """
+    try:
+        await kafka.check()
+    except Unavailable as away:
+        print(
+            f"{servers}: no broker answers ({away.reason}). What comes in goes into the spool, and "
+            f"to Kafka once one does.",
+            file=sys.stderr,
+        )
+        return asyncio.create_task(kafka.first_answer())
+    return asyncio.create_task(asyncio.sleep(0))
+
+
+def _refused(asking: "asyncio.Task[None]") -> Exception | None:
+    """What the brokers said at last, where they do not know us."""
+    said = asking.exception() if asking.done() and not asking.cancelled() else None
+    return said if isinstance(said, Exception) else None

@@ -149,7 +149,7 @@ class Alone(Up):
         self.process = subprocess.Popen(
             [*COMMAND, "console", "--console-port", "0", *self._given],
             cwd=ROOT,
-            env=environment(),
+            env=environment() | self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -85,7 +85,9 @@ def _read(
 ) -> tuple[InventoryFile, list[tuple[Document, MissionFile]], RulesFile, NormsFile]:
     found = _Found()
     if not directory.is_dir():
-        message = "expected a directory with an inventory.toml; found none"
+        message = (
+            "expected a directory with an inventory.toml; found none. Name it with --catalogue"
+        )
         raise CatalogueInvalid([Problem(file=str(directory), line=None, message=message)])
     inventory_toml, rules_toml = directory / "inventory.toml", directory / "rules.toml"
     if not inventory_toml.exists():

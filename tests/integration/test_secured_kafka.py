@@ -11,15 +11,18 @@ from tests.brokers.broker import Missing
 from tests.brokers.secured import Right, SecuredKafka
 from tests.deploy.acls import acls
 from tests.integration.serving import SEEDS, Listen, Work, eventually, fetch, touchpoints
+from tests.integration.test_console import Alone
 
 pytestmark = pytest.mark.integration
 
 PASSWORD = "TOUCHPOINTS_KAFKA__SASL_PASSWORD"
-OPERATOR, LISTENER, WORKER, READER = (
-    f"touchpoints-{name}" for name in ("operator", "listener", "worker", "reader")
-)
+NAMES = ("operator", "listener", "worker", "reader", "privacy", "console")
+OPERATOR, LISTENER, WORKER, READER, PRIVACY, CONSOLE = (f"touchpoints-{name}" for name in NAMES)
 NOBODY = "nobody"
-ACCOUNTS = {name: f"{name}-secret" for name in (OPERATOR, LISTENER, WORKER, READER, NOBODY)}
+ACCOUNTS = {
+    name: f"{name}-secret"
+    for name in (OPERATOR, LISTENER, WORKER, READER, PRIVACY, CONSOLE, NOBODY)
+}
 WITHIN = 60.0
 """Seconds within which records have to be there; generous, since machines may be busy."""
 
@@ -144,6 +147,43 @@ def test_topics_listener_worker_and_reader_do_with_the_documents_acls(
     assert sessions[0]["channel"] in {item["channel"] for item in items}
     assert running is None
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
+
+
+def test_who_looks_and_who_erases_do_with_theirs(tmp_path, secured, settings, created):
+    listener, listener_secret = settings(LISTENER)
+    worker, worker_secret = settings(WORKER)
+    privacy, privacy_secret = settings(PRIVACY)
+    console, console_secret = settings(CONSOLE)
+    listen = Listen(
+        tmp_path / "data",
+        secured.known_as(LISTENER).bootstrap_servers,
+        arguments=["--settings", listener],
+    )
+    listen.variables = listener_secret
+    work = Work(worker)
+    work.variables = worker_secret
+    looking = Alone("--settings", console, "--data", tmp_path / "console")
+    looking.variables = console_secret
+    given = {"channel": "app", "name": "pay-in-app", "identifiers": {"user_id": "user-ann"}}
+
+    def asked(*arguments):
+        return touchpoints(*arguments, "--settings", privacy, variables=privacy_secret)
+
+    with listen, work, looking:
+        assert listen.post(given).status == 200
+        shown = f"{looking.operations}/touchpoints"
+        eventually(lambda: b"Paying my bill in the app" in fetch(shown).body, 2 * WITHIN)
+        known = asked("who", "user_id:user-ann", "--json")
+        erased = asked("erase", "user_id:user-ann", "--timeout", WITHIN)
+        (tmp_path / "receipt.json").write_text(erased.stdout)
+        verified = asked("erase", "--verify", tmp_path / "receipt.json")
+    unheard = asked("erase", "user_id:user-ann", "--timeout", "600")
+
+    assert created.returncode == 0, created.stderr
+    assert known.returncode == 0, known.stderr
+    assert erased.returncode == 0, erased.stderr
+    assert verified.returncode == 0, verified.stderr + verified.stdout
+    assert "found no worker in the group touchpoints" in unheard.stderr
 
 
 def test_nobody_may_do_more(secured, created):

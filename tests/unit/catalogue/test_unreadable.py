@@ -31,5 +31,6 @@ def test_a_missing_directory_is_a_problem(tmp_path):
         files.load(tmp_path / "seds")
 
     assert str(invalid.value) == (
-        f"{tmp_path}/seds: expected a directory with an inventory.toml; found none"
+        f"{tmp_path}/seds: expected a directory with an inventory.toml; found none. Name it with "
+        "--catalogue"
     )

@@ -15,7 +15,7 @@ ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up demo test torture lint format bench bench-compiled test-compiled contracts clean
+.PHONY: help setup up demo test torture lint format bench compiled bench-compiled test-compiled contracts clean
 
 help: ## this list
 	@echo "Touchpoints. Try: make up, then in another terminal: make demo"
@@ -76,6 +76,9 @@ $(COMPILED)/.installed: pyproject.toml hatch_build.py $(shell find listeners pip
 	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(COMPILED)/bin/python -m pip install --quiet '.[dev]'
 	@mkdir -p $(COMPILED)/tree && ln -sfn ../../../tests $(COMPILED)/tree/tests
 	@touch $@
+
+compiled: $(STAMP) $(COMPILED)/.installed ## the hot modules compiled: build/compiled/bin/touchpoints
+	@echo "compiled: $(COMPILED)/bin/touchpoints"
 
 bench-compiled: $(STAMP) $(COMPILED)/.installed ## the same, its hot modules compiled; needs a C compiler
 	@for name in $(or $(ARGS),$(basename $(notdir $(wildcard tests/benchmarks/[a-z]*.py)))); do \

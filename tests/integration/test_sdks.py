@@ -39,8 +39,10 @@ class Seen(NamedTuple):
 A, U = {"anonymous_id": "a-1"}, {"user_id": "u-1"}
 OLD = {"previous_id": "a-1"}
 
+CAMPAIGN = {"campaign": {"name": "spring", "source": "mail"}}
+
 SERVER_CALLS = [
-    Seen("Billing", A, location=SHOP, session="s-1", then=True),
+    Seen("Billing", A, location=SHOP, session="s-1", then=True, kept=CAMPAIGN),
     Seen("Balance", A, "app", "Balance", then=True),
     Seen("Paid", A | U, signals=FAILED, kept={"status": 502, "type": "track"}),
     Seen("identify", A | U | {"email": EMAIL}, signals=KNOWN),
@@ -49,7 +51,7 @@ SERVER_CALLS = [
 ]
 
 TRACKED = A | U | {"network_user_id": "n-1"}
-TITLE = {"page": "Billing \u260e", "contexts": {"mission": {"step": 1}}}
+TITLE = {"page": "Billing \u260e", "contexts": {"mission": {"step": 1}}} | CAMPAIGN
 TRACKER = [
     Seen("page_view", TRACKED, "web", SHOP, "s-1", then=True, kept=TITLE),
     Seen("pay", TRACKED, session="s-1", kept={"se_ca": "billing", "se_va": "12.5"}),
@@ -58,8 +60,9 @@ TRACKER = [
 ]
 PINGS = [Seen("page_ping", TRACKED, location=SHOP, session="s-1")] * 4
 
+VIEW = {"type": "$pageview"} | CAMPAIGN
 HOG = [
-    Seen("page_view", U, location=SHOP, session="s-1", then=True, kept={"type": "$pageview"}),
+    Seen("page_view", U, location=SHOP, session="s-1", then=True, kept=VIEW),
     Seen("Paid", U, signals=FAILED, kept={"status": 502}),
     Seen("create_alias", U | OLD, signals=KNOWN),
 ]

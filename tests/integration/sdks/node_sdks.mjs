@@ -14,12 +14,14 @@ const at = new Date("2026-11-22T11:30:00Z");
 const context = {
   page: { path: "/billing", url: "https://shop.example.com/billing" },
   sessionId: "s-1",
+  campaign: { name: "spring", source: "mail" },
 };
+const tagged = "https://shop.example.com/billing?utm_campaign=spring&utm_source=mail";
 const calls = {
   page: { anonymousId: "a-1", name: "Billing", properties: {}, context, timestamp: at },
   screen: { anonymousId: "a-1", name: "Balance", properties: {}, timestamp: at },
   track: { userId: "u-1", anonymousId: "a-1", event: "Paid", properties: { status: 502 } },
-  identify: { userId: "u-1", anonymousId: "a-1", traits: { email: "Ann@example.com" } },
+  identify: { userId: "u-1", anonymousId: "a-1", traits: { email: "Ann@example.com", plan: "gold" } },
   alias: { userId: "u-1", previousId: "a-1" },
   group: { userId: "u-1", groupId: "g-1", traits: { name: "Acme" } },
 };
@@ -52,7 +54,7 @@ async function snowplow(key, eventMethod = "post") {
   tracker.setNetworkUserId("n-1");
   const about = [{ schema: "iglu:com.example/mission/jsonschema/1-0-0", data: { step: 1 } }];
   tracker.track(
-    tracking.buildPageView({ pageUrl: "https://shop.example.com/billing", pageTitle: "Billing ☎" }),
+    tracking.buildPageView({ pageUrl: tagged, pageTitle: "Billing ☎" }),
     about,
     { type: "ttm", value: at.getTime() },
   );
@@ -77,7 +79,12 @@ async function snowplow(key, eventMethod = "post") {
 async function posthog(key) {
   const { PostHog } = load("posthog-node");
   const client = new PostHog(key, { host: url, flushInterval: 100 });
-  const page = { $current_url: "https://shop.example.com/billing", $session_id: "s-1" };
+  const page = {
+    $current_url: "https://shop.example.com/billing",
+    $session_id: "s-1",
+    utm_campaign: "spring",
+    utm_source: "mail",
+  };
   client.capture({ distinctId: "u-1", event: "$pageview", properties: page, timestamp: at });
   client.capture({ distinctId: "u-1", event: "Paid", properties: { status: 502 } });
   client.identify({ distinctId: "u-1", properties: { email: "Ann@example.com", plan: "gold" } });

@@ -17,7 +17,13 @@ from urllib.parse import urlsplit
 import requests  # before the threads begin, which would each find it half imported
 
 HAPPENED = datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
-PAGE = {"page": {"path": "/billing", "url": "https://shop.example.com/billing"}, "sessionId": "s-1"}
+URL = "https://shop.example.com/billing"
+PAGE = {
+    "page": {"path": "/billing", "url": URL},
+    "sessionId": "s-1",
+    "campaign": {"name": "spring", "source": "mail"},
+}
+TAGGED = f"{URL}?utm_campaign=spring&utm_source=mail"
 
 
 def segment(url: str, key: str, gzip: bool = False) -> None:
@@ -74,9 +80,7 @@ def snowplow(url: str, key: str, method: str = "post", base64: bool = True) -> N
     context = [SelfDescribingJson("iglu:com.example/mission/jsonschema/1-0-0", {"step": 1})]
     at = HAPPENED.timestamp() * 1000
     events = [
-        PageView(
-            "https://shop.example.com/billing", "Billing ☎", context=context, true_timestamp=at
-        ),
+        PageView(TAGGED, "Billing ☎", context=context, true_timestamp=at),
         StructuredEvent("billing", "pay", "button", "card", 12.5),
         SelfDescribing(
             SelfDescribingJson("iglu:com.example/bill_paid/jsonschema/1-0-0", {"status": 502})
@@ -96,7 +100,8 @@ def posthog(url: str, key: str, gzip: bool = False, mode: str = "v0", packed: st
     client = Posthog(
         key, host=url, gzip=gzip, flush_interval=0.2, capture_mode=mode, capture_compression=packed
     )
-    page = {"$current_url": "https://shop.example.com/billing", "$session_id": "s-1"}
+    page = {"$current_url": URL, "$session_id": "s-1"}
+    page |= {"utm_campaign": "spring", "utm_source": "mail"}
     client.capture("$pageview", distinct_id="u-1", properties=page, timestamp=HAPPENED)
     client.capture("Paid", distinct_id="u-1", properties={"status": 502})
     client.set(distinct_id="u-1", properties={"email": "Ann@example.com", "plan": "gold"})

@@ -91,7 +91,9 @@ def hear(state: Presences, said: Presence, rules: Rules) -> Change[Presences]:
         if name not in state.told or state.told[name].state != "firing":
             del state.present[name]
             state.told.pop(name, None)
-    return Change(state, [*_usual(state, said.touchpoint, rules), *_decide(state, rules)])
+    # What it says may be so old that it is forgotten at once.
+    usual = _usual(state, said.touchpoint, rules) if said.touchpoint in state.present else []
+    return Change(state, [*usual, *_decide(state, rules)])
 
 
 def _usual(state: Presences, name: str, rules: Rules) -> list[Message]:

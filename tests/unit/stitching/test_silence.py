@@ -277,3 +277,12 @@ def test_a_touchpoint_hears_what_its_channel_is_like():
     (told,) = presences.hear(state, second, RULES).results
 
     assert (told.key, told.record.share) == ("pay-online", pytest.approx(0.092))  # type: ignore[attr-defined]
+
+
+def test_what_a_touchpoint_says_after_it_was_forgotten_changes_nothing():
+    state = hear(hear(Presences(), "view-bill", 1000), "source shop", 30 * DAY)
+
+    old = hear(state, "view-bill", 1000)
+    still = hear(hear(Presences(), "view-bill", 1000), "view-bill", 1000, silent=1000, at=30 * DAY)
+
+    assert (set(old.present), set(still.present)) == ({"source shop"}, set())

@@ -23,7 +23,7 @@ FLAGS = (
     "--disable-backgrounding-occluded-windows", "--disable-extensions", "--disable-sync",
     "--remote-debugging-port=0",
 )  # fmt: skip
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def found() -> str | None:

@@ -87,13 +87,24 @@ def hear(state: Presences, said: Presence, rules: Rules) -> Change[Presences]:
         0.0 if known is None else known.usual,
         said.sources,
     )
-    for name in [n for n, one in state.present.items() if one.heard < state.now - FORGOTTEN]:
-        if name not in state.told or state.told[name].state != "firing":
-            del state.present[name]
-            state.told.pop(name, None)
+    ended = _forget(state, rules)
     # What it says may be so old that it is forgotten at once.
     usual = _usual(state, said.touchpoint, rules) if said.touchpoint in state.present else []
-    return Change(state, [*usual, *_decide(state, rules)])
+    return Change(state, [*ended, *usual, *_decide(state, rules)])
+
+
+def _forget(state: Presences, rules: Rules) -> list[Message]:
+    """Wait no longer for what was switched off: its alert ends with what is remembered of it."""
+    results: list[Message] = []
+    for name in [n for n, one in state.present.items() if one.heard < state.now - FORGOTTEN]:
+        del state.present[name]
+    for name in [n for n in state.told if n not in state.present]:
+        told = state.told[name]
+        if told.state == "firing":
+            told.version, told.state, told.resolved = told.version + 1, "resolved", state.now
+            results.append(_said(state, name, None, rules))
+        del state.told[name]
+    return results
 
 
 def _usual(state: Presences, name: str, rules: Rules) -> list[Message]:

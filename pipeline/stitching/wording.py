@@ -1,7 +1,9 @@
 """Wording: an alert in one sentence that a person can act on, in the words of the catalogue."""
 
+from datetime import timedelta
 from typing import Final
 
+from pipeline.stitching.baseline import FORGOTTEN
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.votes import SOURCE
 from schemas.records import Alert
@@ -45,6 +47,8 @@ def sentence_of(alert: Alert, rules: Rules) -> str:
 def _silent(alert: Alert, named: str) -> str:
     if alert.touchpoint.startswith(SOURCE):
         return _source_silent(alert)
+    if _given_up(alert):
+        return f"{named} is not waited for any longer: nobody has come by it for 28 days."
     if alert.state == "retracted":
         return f"{named} was not silent after all: customers had come."
     if alert.state == "resolved":
@@ -59,6 +63,8 @@ def _silent(alert: Alert, named: str) -> str:
 
 def _source_silent(alert: Alert) -> str:
     named = f'The source "{alert.touchpoint.removeprefix(SOURCE)}"'
+    if _given_up(alert):
+        return f"{named} is not waited for any longer: it has sent nothing for 28 days."
     if alert.state == "retracted":
         return f"{named} was not silent after all: it had sent."
     if alert.state == "resolved":
@@ -69,6 +75,11 @@ def _source_silent(alert: Alert) -> str:
         f"{alert.since:%H:%M} UTC, where {alert.votes} sessions would have been usual, and other "
         "sources still send. Look at what sends: its release, its key, its way to the listener."
     )
+
+
+def _given_up(alert: Alert) -> bool:
+    over = alert.resolved_at
+    return over is not None and over - alert.since >= timedelta(minutes=FORGOTTEN)
 
 
 def _leaks(alert: Alert, named: str, wanted: str) -> str:

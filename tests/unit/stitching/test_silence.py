@@ -286,3 +286,31 @@ def test_what_a_touchpoint_says_after_it_was_forgotten_changes_nothing():
     still = hear(hear(Presences(), "view-bill", 1000), "view-bill", 1000, silent=1000, at=30 * DAY)
 
     assert (set(old.present), set(still.present)) == ({"source shop"}, set())
+
+
+def test_what_was_switched_off_is_waited_for_28_days_and_then_no_longer():
+    LAST.clear()
+    state = hear(hear(Presences(), "source crm", 1000), "source shop", 1020)
+    state = hear(state, "source crm", 1000, silent=1000, at=1020)
+
+    for day in (27, 29, 30):
+        state = hear(state, "source shop", 1020 + day * DAY)
+
+    fired, ended = (one for one in LAST if isinstance(one, Alert))
+    assert (fired.state, ended.state, ended.version) == ("firing", "resolved", 2)
+    assert ended.resolved_at == time_of(1020 + 29 * DAY)
+    assert ended.sentence == (
+        'The source "crm" is not waited for any longer: it has sent nothing for 28 days.'
+    )
+
+
+def test_an_alert_of_what_is_watched_no_more_ends():
+    LAST.clear()
+    state = hear(hear(Presences(), "source crm", 1000), "source shop", 1020)
+    state = hear(state, "source crm", 1000, silent=1000, at=1020)
+    del state.present["source crm"]
+
+    state = hear(state, "source shop", 1030)
+
+    assert [one.state for one in LAST if isinstance(one, Alert)] == ["firing", "resolved"]
+    assert state.told == {}

@@ -5,7 +5,9 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from listeners import settings
@@ -18,6 +20,8 @@ from pipeline.cli.identifiers import kafka_of
 from pipeline.cli.ordering import carry_out
 from pipeline.cli.progress import Progress
 from pipeline.cli.topic_log import everything
+from pipeline.runtimes.embedded import receipts
+from pipeline.runtimes.embedded.database import open_reader
 from pipeline.runtimes.embedded.orders import Append
 from pipeline.runtimes.failures import PROCESSING_FAILED
 from pipeline.topology import TOO_LATE
@@ -94,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     brokers = kafka_of(arguments)
     unsent: Counter[str] = Counter()
     refused: list[str] = []
+    erasures = None if brokers is not None else _erasures(arguments.data)  # before it is read
     letters = islice(_chosen(arguments, brokers, redriving, unsent), arguments.count)
     sent = touchpoints = 0
     adapted = False
@@ -103,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             judged = [redriving.judged(letter, now) for letter in batch]
             for letter, one in zip(batch, judged, strict=True):
                 refused += [f"{letter.source}: letter {letter.id}: {why}" for why in one.refused]
-            _send(arguments, brokers, judged)
+            _send(arguments, brokers, judged, erasures)
             sent += len(batch)
             adapted = adapted or any(letter.door is not None for letter in batch)
             touchpoints += sum(len(one.touchpoints) for one in judged)
@@ -184,8 +189,16 @@ def _letters(arguments: argparse.Namespace, brokers: "Brokers | None") -> Iterat
             yield decode(entry.value, DeadLetter)
 
 
+def _erasures(data: Path) -> tuple[str, ...]:
+    with closing(open_reader(data)) as connection:
+        return receipts.ids(connection)
+
+
 def _send(
-    arguments: argparse.Namespace, brokers: "Brokers | None", judged: Sequence[Judged]
+    arguments: argparse.Namespace,
+    brokers: "Brokers | None",
+    judged: Sequence[Judged],
+    erasures: tuple[str, ...] | None,
 ) -> None:
     """Touchpoints first: what is said to be sent must have been."""
     touchpoints = [record for one in judged for record in one.touchpoints]
@@ -194,7 +207,7 @@ def _send(
         return
     letters = [record for one in judged for record in one.letters]
     if brokers is None:
-        order = Append(bootstrap.new_id(), "redrive", (*touchpoints, *letters))
+        order = Append(bootstrap.new_id(), "redrive", (*touchpoints, *letters), erasures)
         carry_out(arguments.data, order, None, arguments.timeout)
         return
     asyncio.run(_publish(brokers, (touchpoints, letters)))

@@ -51,7 +51,7 @@ class Keeping:
         Args:
             head: Its id and revision.
             key: What it was keyed by on its topic.
-            value: Its bytes.
+            value: Its bytes; empty where nothing is to be given of it, nor of a lower revision.
         """
         self._pending.append((head.id, head.revision, key, value))
         if len(self._pending) >= WRITTEN_AT_ONCE:
@@ -66,9 +66,11 @@ class Keeping:
         self._connection.execute("DELETE FROM kept WHERE key = ?", (key,))
 
     def values(self) -> Iterator[bytes]:
-        """What is kept."""
+        """What is kept, but for what is empty."""
         self._write()
-        for (value,) in self._connection.execute("SELECT value FROM kept ORDER BY n"):
+        for (value,) in self._connection.execute(
+            "SELECT value FROM kept WHERE length(value) ORDER BY n"
+        ):
             yield value
 
     def _write(self) -> None:

@@ -55,7 +55,8 @@ def rows_of(
     Args:
         table: Which.
         entries: All that stands on its topic, each key's in order.
-        erased: Customers, and when each was erased: what was appended before is left out.
+        erased: Customers, and when each was erased: what was appended before is left out, and
+            with it the earlier revisions that it had put right, whosever they were.
         chosen: Whether a row of this time is wanted.
         progressed: Told of each entry.
 
@@ -75,8 +76,9 @@ def rows_of(
                     where=table.topic, expected=f"a {table.record.__name__}", found=str(error)
                 ) from error
             at = erased.get(head.customer) if head.customer is not None else None
-            if at is None or entry.appended_at >= at:
-                keeping.put(head, entry.key, entry.value)
+            gone = at is not None and entry.appended_at < at
+            # Its revision counts all the same: what became theirs is not another's once more.
+            keeping.put(head, entry.key, b"" if gone else entry.value)
         for value in keeping.values():
             record = decode(value, table.record)
             if chosen(table.time_of(record)):

@@ -69,6 +69,26 @@ def test_of_an_erased_customer_nothing_is_written_but_what_came_later(
     assert [row["session_id"] for row in exported(place, tmp_path / "out")] == ["s-2"]
 
 
+def test_what_was_an_erased_customers_last_does_not_come_back_as_an_earlier_revision_of_anothers(
+    place: Place, tmp_path: Path
+) -> None:
+    appended(
+        place,
+        session("moved", 1, customer="c-1"),
+        session("moved", 2, customer="c-2"),
+        session("left", 1, customer="c-2"),
+        session("left", 2, customer="c-1"),
+    )
+    change = IdentityChange(
+        customer="c-2", change="erased", at=AT + timedelta(days=3_650), reason="asked"
+    )
+    place.append(IDENTITY_CHANGES, change)
+
+    rows = exported(place, tmp_path / "out")
+
+    assert [(row["session_id"], row["customer"]) for row in rows] == [("left", "c-1")]
+
+
 @pytest.mark.integration
 def test_what_its_topic_deleted_is_not_written(
     request: pytest.FixtureRequest, tmp_path: Path

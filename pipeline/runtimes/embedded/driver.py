@@ -34,7 +34,7 @@ from pipeline.runtimes.embedded.intake import (
 )
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
-from pipeline.runtimes.embedded.obeying import erased
+from pipeline.runtimes.embedded.obeying import erased, outdated
 from pipeline.runtimes.embedded.processing import Processing
 from pipeline.runtimes.embedded.reader import LogReader
 from pipeline.runtimes.embedded.store import Store
@@ -280,6 +280,8 @@ class EmbeddedRuntime:
                 return erased(order, self._connection, self._log, erasing, self._clock())
             finally:
                 self._processing.reload()
+        if refused := outdated(order, self._connection):
+            return orders.Answer(refused=refused)
         self._processing.cycle([order.records], self._clock())
         return orders.Answer()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.runtimes.embedded import receipts
 from pipeline.runtimes.embedded.database import (
     database_path,
     failure_of,
@@ -17,7 +18,7 @@ from pipeline.runtimes.embedded.database import (
 from pipeline.runtimes.embedded.erasing import Erasing, StillRead, empty_the_wal
 from pipeline.runtimes.embedded.lock import FolderLock
 from pipeline.runtimes.embedded.log import Log
-from pipeline.runtimes.embedded.orders import Answer, Erase, Order
+from pipeline.runtimes.embedded.orders import Answer, Append, Erase, Order
 from pipeline.stitching.erasing import Ambiguous
 from pipeline.topology import STAGES
 
@@ -42,6 +43,16 @@ def erased(
             f"room for it once more, and erase again: the receipt will tell all that was done"
         )
     return Answer(done=msgspec.Raw(msgspec.json.encode(receipt)))
+
+
+def outdated(order: Append, connection: sqlite3.Connection) -> str:
+    """Why records are not appended any more: they may be of somebody who was erased since."""
+    if order.erasures is None or set(receipts.ids(connection)) <= set(order.erasures):
+        return ""
+    return (
+        "expected that what was read still stands; found that a customer was erased since. "
+        "Nothing of it was appended: give the same command again, and what is left is read"
+    )
 
 
 def told_of(error: Ambiguous) -> str:
@@ -75,6 +86,8 @@ def obey_stopped(
                 if erasing is None:
                     return Answer(refused="expected who erases; found nobody")
                 return erased(order, connection, log, erasing, clock())
+            if refused := outdated(order, connection):
+                return Answer(refused=refused)
             connection.execute("BEGIN IMMEDIATE")
             for record in order.records:
                 log.append(*record)

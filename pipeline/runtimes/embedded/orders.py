@@ -25,11 +25,15 @@ class Append(msgspec.Struct, frozen=True, tag=True):
     Attributes:
         why: The command that asks for it, for the log.
         records: Topic, key and value of each.
+        erasures: Those whose receipts the file kept before it was read what the records are made
+            of. With another since it is refused: they may be of whom that erased. None where
+            they are made of nothing that was read.
     """
 
     id: str
     why: str
     records: tuple[tuple[str, str, bytes], ...]
+    erasures: tuple[str, ...] | None = None
 
 
 class Erase(msgspec.Struct, frozen=True, tag=True):

@@ -27,6 +27,15 @@ def kept(connection: sqlite3.Connection, id_: str) -> Receipt | None:
     return None if row is None else _decode(row[0])
 
 
+def ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Of the receipts that are kept, among which is the newest."""
+    names = connection.execute(
+        "SELECT name FROM meta WHERE name GLOB ? OR name GLOB ?",
+        (f"{_UNFINISHED}*", f"{_FINISHED}*"),
+    )
+    return tuple(name.removeprefix(_UNFINISHED).removeprefix(_FINISHED) for (name,) in names)
+
+
 def with_unfinished(connection: sqlite3.Connection, receipt: Receipt, digest: str) -> Receipt:
     """A receipt that also tells what unfinished erasures of the same customer did.
 

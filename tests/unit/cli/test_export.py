@@ -1,15 +1,18 @@
 """`touchpoints export` as a person types it: where files go, and what it says of misuse."""
 
 import builtins
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.cli.main import main
-from schemas.topics import SESSIONS
+from pipeline.stitching.ids import customer_of
+from schemas.topics import SESSIONS, VERDICTS
 from tests.contracts.places import Place
 from tests.contracts.test_export import appended, session
+from tests.unit.runtimes.embedded.test_erasing import erased, lived, page
 
 
 @pytest.fixture
@@ -51,6 +54,28 @@ def test_a_file_that_fails_on_the_way_leaves_the_old_one(
     assert "expected a Session" in capsys.readouterr().err
     assert (tmp_path / "sessions.csv").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".new"] == []
+
+
+def test_what_moved_to_a_customer_who_is_erased_is_on_no_topic_under_who_had_it_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tablet = {"anonymous_id": "tablet"}
+    lived(tmp_path, [page("hers", 0, {**tablet, "user_id": "user-ann"}), page("moves", 60, tablet)])
+    login = page("login", 59, {**tablet, "user_id": "user-bob"}, signals=["identity_only"])
+    lived(tmp_path, [login])
+    place = Place(tmp_path)
+    moved = [one.customer for one in place.records(VERDICTS) if one.id == "moves"]
+    assert moved == [customer_of("user_id:user-ann"), customer_of("user_id:user-bob")]
+
+    erased(tmp_path, "user_id:user-bob")
+
+    capsys.readouterr()
+    tail = ["tail", VERDICTS, "--from-start", "--timeout", "0"]
+    assert main([*tail, *place.arguments]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["hers"]
+    assert main(["export", "--out", str(tmp_path / "out"), *place.arguments]) == 0
+    rows = (tmp_path / "out" / "verdicts.csv").read_text().splitlines()[1:]
+    assert [row.partition(",")[0] for row in rows] == ["hers"]
 
 
 @pytest.mark.parametrize(

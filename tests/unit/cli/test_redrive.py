@@ -4,13 +4,16 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
 from pipeline import bootstrap
+from pipeline.cli import redrive
 from pipeline.cli.main import main
+from pipeline.cli.ordering import carry_out
 from pipeline.runtimes.embedded.reader import LogReader
 from schemas.codec import decode
 from schemas.letters import DeadLetter
@@ -19,6 +22,15 @@ from schemas.topics import DEAD_LETTERS, TOUCHPOINTS, VERDICTS
 from tests.contracts.places import Place, changed
 from tests.contracts.test_redrive import MENDED, refused
 from tests.unit.listeners.doors import NOON, page_view
+from tests.unit.runtimes.embedded.test_erasing import (
+    HERS,
+    HIS,
+    erased,
+    found,
+    lived,
+    page,
+    wired,
+)
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
 NOW = datetime.now(UTC)  # noqa: TID251  # the command reads the clock, too
@@ -92,6 +104,58 @@ def test_the_process_that_runs_takes_them_and_judges_them(
         letters = [decode(one.value, DeadLetter) for one in reader.read(DEAD_LETTERS, 0, 100)]
     assert [(one.id, one.revision) for one in verdicts] == [("t-1", 1)]
     assert [one.redriven for one in letters] == [None, "accepted"]
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_erasure_between_reading_letters_and_sending_them_is_not_undone(
+    tmp_path: Path,
+    mended: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    runs: bool,
+) -> None:
+    folder = tmp_path / "data"
+    lived(folder)
+    items = [page("page-of-ann-7", 7, HERS), page("page-of-bob-7", 7, HIS)]
+    for item in items:
+        del item["channel"]
+    asked = ["redrive", "--source", "kiosk", *mended, "--data", str(folder)]
+
+    def erased_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(redrive, "carry_out", carry_out)
+        erased(folder)
+        return carry_out(*arguments)
+
+    async def refuse_then_redrive() -> int:
+        running = wired(folder)
+        async with running.runtime:
+            await running.listener.receive(json.dumps(items).encode(), Delivery(key="kiosk"))
+            monkeypatch.setattr(redrive, "carry_out", erased_first)
+            return await asyncio.to_thread(main, asked) if runs else 1
+
+    assert asyncio.run(refuse_then_redrive()) == 1
+    if not runs:
+        assert main(asked) == 1
+
+    assert "a customer was erased since" in capsys.readouterr().err
+    assert found(folder) == []
+    assert main(asked) == 0
+    assert "1 dead letter sent again: 1 touchpoint accepted" in capsys.readouterr().out
+    assert found(folder) == []
+    assert "page-of-bob-7" in {one.id for one in Place(folder).records(TOUCHPOINTS)}
+
+
+def test_an_erasure_before_the_letters_are_read_keeps_none_from_being_sent(
+    tmp_path: Path, mended: list[str]
+) -> None:
+    folder = tmp_path / "data"
+    lived(folder)
+    erased(folder)
+    Place(folder).append(DEAD_LETTERS, *refused(page_view(channel=None)))
+
+    assert main(["redrive", "--source", "kiosk", *mended, "--data", str(folder)]) == 0
+
+    assert "t-1" in {one.id for one in Place(folder).records(TOUCHPOINTS)}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,16 @@ def test_of_one_revision_the_last_is_kept() -> None:
         assert list(keeping.values()) == [b"last"]
 
 
+def test_an_empty_value_hides_what_is_older_and_not_what_is_newer() -> None:
+    with Keeping() as keeping:
+        for name, revision, value in (
+            ("a", 1, b"a/1"), ("a", 2, b""), ("b", 1, b""), ("b", 2, b"b/2"), (None, 0, b""),
+        ):  # fmt: skip
+            keeping.put(Head(name, revision), "k", value)
+
+        assert list(keeping.values()) == [b"b/2"]
+
+
 def test_what_has_no_id_is_a_row_of_its_own() -> None:
     assert kept((None, 0), (None, 0)) == [b"None/0", b"None/0"]
 

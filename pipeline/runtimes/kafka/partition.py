@@ -107,7 +107,7 @@ class StagePartition:
     @property
     def overdue(self) -> bool:
         """Whether more may be due by event time than batches had room for; see `go_on`."""
-        return self._expiring.overdue
+        return self._expiring.overdue and self.watermark is not None  # a new one waits for a clock
 
     def restore(self, restored: Restored) -> None:
         """Begin with what the changelog says."""

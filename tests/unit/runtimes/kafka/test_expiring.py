@@ -9,6 +9,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from pipeline.runtimes.kafka.batch import Batch, Telling
+from pipeline.runtimes.kafka.changelog import Restored
 from pipeline.runtimes.kafka.expiring import EXPIRED_MAX
 from pipeline.runtimes.kafka.partition import TIME_KEY, StagePartition
 from pipeline.runtimes.kafka.worker import Owned, Ownership
@@ -204,6 +205,18 @@ async def test_silence_is_believed_only_where_nothing_waits_on_the_input() -> No
     assert asked == [(TP(CUSTOMER_TOUCHPOINTS, 0), 3)]
     assert (waited, durable.commits) == (0, 1)
     assert partition.size == 0
+
+
+async def test_the_wall_clock_carries_a_new_partition_that_nothing_ever_came_to() -> None:
+    partition = StagePartition(STITCH, NO_MISSIONS, 100, telling=TELLING)
+    partition.restore(Restored({}, None))
+    ownership, durable = owning(partition)
+
+    await ownership.tick(LATE, everywhere)
+    await ownership.close()
+
+    assert partition.watermark == LATE - NO_MISSIONS.out_of_order
+    assert durable.commits == 1  # the stage behind is told
 
 
 async def test_a_partition_that_is_worked_on_is_left_alone(before: list[Batch]) -> None:

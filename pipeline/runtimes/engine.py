@@ -133,8 +133,10 @@ class Engine:
     def tick(self, now: datetime) -> None:
         """Wall clock: when touchpoints stop coming, it carries the watermark."""
         known = self._known
-        if known.arrived_at is not None and now - known.arrived_at >= self._rules.idle:
-            known.watermark.advance(now - self._rules.out_of_order)
+        if known.arrived_at is not None:
+            known.arrived_at = min(known.arrived_at, now)  # a listener's clock may run ahead
+            if now - known.arrived_at >= self._rules.idle:
+                known.watermark.advance(now - self._rules.out_of_order)
         self.expire()
 
     def close(self) -> None:

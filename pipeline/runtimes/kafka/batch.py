@@ -70,6 +70,13 @@ class Known(msgspec.Struct, array_like=True):
             self.arrived_at = arrived.received_at  # what is redriven arrived long ago
         return self.watermark.observe(arrived.occurred_at, arrived.received_at, out_of_order)
 
+    def idle(self, now: datetime, after: timedelta) -> bool:
+        """Whether no touchpoint has arrived for so long."""
+        if self.arrived_at is None:
+            return True
+        self.arrived_at = min(self.arrived_at, now)  # a listener's clock may run ahead
+        return now - self.arrived_at >= after
+
     def hear(self, told: Reached) -> bool:
         """A partition of the stage before says how far it is; the slowest of them is believed.
 

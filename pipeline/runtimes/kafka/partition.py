@@ -221,8 +221,7 @@ class StagePartition:
         if self._follows:
             return None  # the stage before tells it
         known = self._known
-        idle = known.arrived_at is None or now - known.arrived_at >= self._rules.idle
-        if caught_up and idle:
+        if caught_up and known.idle(now, self._rules.idle):
             known.watermark.advance(now - self._rules.out_of_order)
         if known.watermark.at is None:
             return None

@@ -53,7 +53,8 @@ class Keeping:
             key: What it was keyed by on its topic.
             value: Its bytes; empty where nothing is to be given of it, nor of a lower revision.
         """
-        self._pending.append((head.id, head.revision, key, value))
+        named = head.id if head.source is None else f"{head.source}\0{head.id}"
+        self._pending.append((named, head.revision, key, value))
         if len(self._pending) >= WRITTEN_AT_ONCE:
             self._write()
 

@@ -28,14 +28,19 @@ class Entry(Protocol):
 
 
 def erased_in(entries: Iterable[Entry]) -> dict[str, datetime]:
-    """The customers that `identity-changes` says were erased, and when, to the millisecond."""
+    """The customers that `identity-changes` says were erased, and when, to the millisecond.
+
+    That is when it was said, after the last that was published of them: on Kafka an order waits
+    until all that was sent before it has been read.
+    """
     erased: dict[str, datetime] = {}
     for entry in entries:
         if entry.value is None or b'"erased"' not in entry.value:
             continue
         change = decode(entry.value, IdentityChange)
         if change.change == "erased":
-            at = change.at - timedelta(microseconds=change.at.microsecond % 1_000)
+            at = max(change.at, entry.appended_at)
+            at -= timedelta(microseconds=at.microsecond % 1_000)
             erased[change.customer] = max(at, erased.get(change.customer, at))
     return erased
 

@@ -26,11 +26,13 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         id: What it is named by; None where each record is a row of its own.
         revision: The highest is the truth; of equal ones the last.
         customer: Whose it is, where it says so.
+        source: Whose id it is, where sources name what they send themselves.
     """
 
     id: str | None = None
     revision: int = 0
     customer: str | None = None
+    source: str | None = None
 
 
 class Table(NamedTuple):
@@ -54,12 +56,22 @@ class Table(NamedTuple):
         return at
 
 
-def _table(topic: str, at: str, id_field: str | None, revision_field: str | None = None) -> Table:
-    names = {"id": id_field, "revision": revision_field, "customer": "customer"}
-    read = {name: field for name, field in names.items() if field is not None}
+def _table(
+    topic: str,
+    at: str,
+    id_field: str | None,
+    revision_field: str | None = None,
+    source_field: str | None = None,
+) -> Table:
+    places = {"id": id_field, "revision": revision_field, "source": source_field}
+    # Without a field of that meaning, one that only has the name is not to be read for it.
+    read = {name: place or f"no {name}" for name, place in places.items()}
 
     # Each field once more: of fields that are inherited the names stay.
-    fields = [("id", str | None, None), ("revision", int, 0), ("customer", str | None, None)]
+    fields = [
+        ("id", str | None, None), ("revision", int, 0),
+        ("customer", str | None, None), ("source", str | None, None),
+    ]  # fmt: skip
     here = msgspec.defstruct("HeadHere", fields, bases=(Head,), frozen=True, gc=False, rename=read)
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(here).decode
     return Table(topic, TOPICS[topic].record, at, decode)
@@ -73,8 +85,8 @@ TABLES: Final[dict[str, Table]] = {
         _table(VERDICTS, "occurred_at", "id", "revision"),
         _table(TOUCHPOINT_ALERTS, "at", "id", "version"),
         _table(IDENTITY_CHANGES, "at", None),
-        _table(TOUCHPOINTS, "occurred_at", "id"),
-        _table(DEAD_LETTERS, "received_at", "id"),
+        _table(TOUCHPOINTS, "occurred_at", "id", source_field="source"),
+        _table(DEAD_LETTERS, "received_at", None),  # one that was sent again has a note by its id
     )
 }
 """Topics that can be exported; on the others stages tell each other what they need to know."""

@@ -1,7 +1,7 @@
 """`touchpoints export` on both runtimes: each result once, as last said, and nobody erased."""
 
 import csv
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,13 @@ def test_each_result_is_one_row_as_its_last_revision_says_and_in_span_by_that(
 def test_of_an_erased_customer_nothing_is_written_but_what_came_later(
     place: Place, tmp_path: Path
 ) -> None:
-    appended(place, session("s-1", customer="c-1"), session("s-2", customer="c-2"))
-    later = AT + timedelta(days=3_650)
-    for customer, at in (("c-1", later), ("c-2", AT - timedelta(days=1))):
+    def erased(customer: str, at: datetime) -> None:
         change = IdentityChange(customer=customer, change="erased", at=at, reason="asked")
         place.append(IDENTITY_CHANGES, change)
+
+    erased("c-2", AT - timedelta(days=1))
+    appended(place, session("s-1", customer="c-1"), session("s-2", customer="c-2"))
+    erased("c-1", AT + timedelta(days=3_650))
 
     assert [row["session_id"] for row in exported(place, tmp_path / "out")] == ["s-2"]
 

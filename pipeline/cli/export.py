@@ -55,7 +55,7 @@ def add(subparsers: options.Subparsers) -> None:
         "export",
         SUMMARY,
         "Write results to files for analysts, one a topic: of each result the last revision, of "
-        "erased customers no result. CSV has what is nested as JSON, and no cell that a spreadsheet "
+        "erased customers none. CSV has what is nested as JSON, and no cell that a spreadsheet "
         "takes for a formula; Parquet has lists, maps and records as they are, and needs the extra "
         "`export`. A file is there whole or not at all; one of the same name is replaced. Reads "
         "the data of `up`, running or not, or Kafka. Exit codes: 0 done, 1 failed, 2 used wrongly.",

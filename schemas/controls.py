@@ -33,6 +33,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         fields: What a form refused, or a bot learnt; see `pipeline.stitching.fields`.
         sequence: The emitter's number of it within its session; -1 for none.
         clock: What the emitter's clock said, where the numbers say otherwise.
+        dealt: The time that it was dealt among interactions of which some are no longer kept.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     fields: tuple[tuple[str, int], ...] = ()
     sequence: int = -1
     clock: datetime | None = None
+    dealt: datetime | None = None
 
 
 class Control(Record, frozen=True, tag_field="control", tag=str.lower):

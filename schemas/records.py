@@ -268,8 +268,8 @@ class Votes(Record, frozen=True):
         at: The event time that the partition had come to when it sent this.
         variants: By release or variant, as `release=5.2.0`: votes and broken ones of the ten
             minutes, counted from the full hour, in which `minute` lies; at most eight.
-        sources: By which sources the touchpoint was heard of in these ten minutes; at most eight,
-            and named for the touchpoint over all missions alone.
+        sources: By which sources the touchpoint was heard of in these ten minutes; of more than
+            eight the first by name; named for the touchpoint over all missions alone.
     """
 
     touchpoint: str

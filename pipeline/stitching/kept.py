@@ -60,8 +60,8 @@ class CustomerState(msgspec.Struct, array_like=True, gc=False):
 class _Stored(msgspec.Struct, array_like=True, gc=False):
     """A state as it is stored: what many interactions share stands once, in `roads`.
 
-    What few of them have stands apart, by their place in the tail: `segments`, `fields`, and
-    `numbers` with the emitter's own times where its numbers say otherwise.
+    What few of them have stands apart, by their place in the tail: `segments`, `fields`,
+    `numbers` with the emitter's own times where its numbers say otherwise, and `dealt`.
     """
 
     state: CustomerState
@@ -70,6 +70,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     segments: dict[int, str] = {}
     fields: dict[int, Fields] = {}
     numbers: dict[int, tuple[int, datetime | None]] = {}
+    dealt: dict[int, datetime] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -98,9 +99,10 @@ def pack(state: CustomerState) -> bytes:
     numbers = {
         at: (one.sequence, one.clock) for at, one in enumerate(state.tail) if one.sequence >= 0
     }
+    dealt = {at: one.dealt for at, one in enumerate(state.tail) if one.dealt is not None}
     tail, state.tail = state.tail, []
     try:
-        return _encode(_Stored(state, list(roads), slim, segments, fields, numbers))
+        return _encode(_Stored(state, list(roads), slim, segments, fields, numbers, dealt))
     finally:
         state.tail = tail
 
@@ -128,6 +130,8 @@ def unpack(packed: bytes) -> CustomerState:
         state.tail[at].fields = fields
     for at, (sequence, clock) in stored.numbers.items():
         state.tail[at].sequence, state.tail[at].clock = sequence, clock
+    for at, time in stored.dealt.items():
+        state.tail[at].dealt = time
     return state
 
 

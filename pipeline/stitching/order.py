@@ -7,6 +7,9 @@ orders only what shares channel, source and session id, and it does so by dealin
 these interactions stay, as a set, and the first number gets the first time, the next the next.
 Everything then has one time by which all of it can be sorted, and so does what has no number.
 
+Where some of those that share out their times are let go of, the times of the others stand: from
+then on these are dealt out among them. Whichever time it has, each knows its emitter's own.
+
 Source of the rule: Snowplow's event index; of the need, mozilla/fxa issue 3446, where events of
 Android came in a wrong order.
 """
@@ -39,7 +42,7 @@ def clock_of(one: Interaction) -> datetime:
 def in_order(interactions: Iterable[Interaction], rules: Rules) -> list[Interaction]:
     """A customer's interactions, sorted, their times dealt out by their numbers.
 
-    A function of the set: whatever was dealt out before is taken back first.
+    A function of the set: whatever was dealt out among it before is taken back first.
     """
     ones = list(interactions)
     numbered = [one for one in ones if one.sequence >= 0]
@@ -81,8 +84,16 @@ def _last_of(key: Key, tail: Sequence[Interaction]) -> Interaction | None:
 
 def own_clock(one: Interaction) -> None:
     """Take back what was dealt out, perhaps among another customer's."""
-    if one.clock is not None:
-        one.at, one.clock = one.clock, None
+    one.at, one.clock, one.dealt = clock_of(one), None, None
+
+
+def let_stand(tail: Sequence[Interaction], count: int, rules: Rules) -> None:
+    """The first so many are let go of: the times dealt out among these and others stand."""
+    gone = {one.id for one in tail[:count]}
+    for run in _runs((one for one in tail if one.sequence >= 0), rules):
+        if run[0].id in gone:
+            for one in run:
+                one.dealt = one.at
 
 
 def _key_of(one: Interaction) -> Key:
@@ -91,17 +102,31 @@ def _key_of(one: Interaction) -> Key:
 
 def _deal(numbered: list[Interaction], rules: Rules) -> None:
     for one in numbered:
-        own_clock(one)
+        _set(one, clock_of(one) if one.dealt is None else one.dealt)
     numbered.sort(key=order_of)
-    runs: dict[Key, list[Interaction]] = {}
+    for run in _runs(numbered, rules):
+        times = [one.at for one in run]
+        for one, at in zip(sorted(run, key=lambda one: one.sequence), times, strict=True):
+            _set(one, at)
+
+
+def _set(one: Interaction, at: datetime) -> None:
+    own = clock_of(one)
+    one.at, one.clock = at, None if at == own else own
+
+
+def _runs(numbered: Iterable[Interaction], rules: Rules) -> list[list[Interaction]]:
+    """What shares out its times, sorted as it comes in. Dealing them out changes no run."""
+    runs: list[list[Interaction]] = []
+    latest: dict[Key, list[Interaction]] = {}
     for one in numbered:
-        run = runs.setdefault(_key_of(one), [])
-        if run and _apart(run[0].at, run[-1].at, one, rules):
-            _deal_run(run)
-            run.clear()
+        key = _key_of(one)
+        run = latest.get(key)
+        if run is None or _apart(run[0].at, run[-1].at, one, rules):
+            run = latest[key] = []
+            runs.append(run)
         run.append(one)
-    for run in runs.values():
-        _deal_run(run)
+    return runs
 
 
 def _apart(first: datetime, last: datetime, one: Interaction, rules: Rules) -> bool:
@@ -110,11 +135,3 @@ def _apart(first: datetime, last: datetime, one: Interaction, rules: Rules) -> b
     if one.at - first > rule.length_max:
         return True
     return rule.hint == "split" and one.at - last > rule.gap
-
-
-def _deal_run(run: Sequence[Interaction]) -> None:
-    """Give the times of a run, which are sorted, to its members in the order of their numbers."""
-    times = [one.at for one in run]
-    for one, at in zip(sorted(run, key=lambda one: one.sequence), times, strict=True):
-        if one.at != at:
-            one.clock, one.at = one.at, at

@@ -12,6 +12,7 @@ import msgspec
 from pipeline.stitching import leakage, outcomes, revisions
 from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.kept import SEAL_FROM, CustomerState
+from pipeline.stitching.order import let_stand
 from pipeline.stitching.picture import Picture, fold, looked_back
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import OpenSession
@@ -122,7 +123,8 @@ def _let_go(state: CustomerState, count: int, rules: Rules) -> None:
     if not count:
         return
     revisions.stamp(state)
-    _keep(state, count)
+    let_stand(state.tail, count, rules)
+    state.tail = state.tail[count:]
     state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
 
 
@@ -149,12 +151,6 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
         base.walked.append(journey.serial)
         base.journeys.append(journey)
     state.base, state.sealed = base, state.tail[count].at
-    _keep(state, count)
-    state.picture = fold(state.tail, state.until, rules, foundation(state, rules))
-
-
-def _keep(state: CustomerState, count: int) -> None:
-    """Keep all but so many; the times dealt out among these and those stand from then on."""
+    let_stand(state.tail, count, rules)
     state.tail = state.tail[count:]
-    for one in state.tail:
-        one.clock = None
+    state.picture = fold(state.tail, state.until, rules, foundation(state, rules))

@@ -57,7 +57,8 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
         send_at: When, by the watermark, what is unsent goes out; None where nothing is unsent.
         counts: By series and minute.
         variants: By series and release or variant, votes and broken ones of all these minutes.
-        sources: By which sources it is heard of.
+        sources: By which sources it is heard of: the first by name, so that it does not matter
+            who came first.
     """
 
     touchpoint: str
@@ -87,9 +88,9 @@ def count(
     broken = prompt = False
     for ballot in cast:
         state.at = max(state.at, ballot.at)
-        for source in ballot.sources:
-            if source not in state.sources and len(state.sources) < SOURCES_MAX:
-                state.sources = (*state.sources, source)
+        if any(source not in state.sources for source in ballot.sources):
+            known = sorted({*state.sources, *ballot.sources})
+            state.sources = tuple(known[:SOURCES_MAX])
         for shift in ballot.shifts:
             minutes = state.counts.get(shift.series)
             if minutes is None:

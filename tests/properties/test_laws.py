@@ -84,6 +84,33 @@ def test_numbers_order_a_session_as_the_oracle_says_in_whatever_order_they_arriv
     assert contents(process(arriving(shuffled))) == contents_of(story.touchpoints, RULES)
 
 
+@law(CHANCE, story=numbered_stories())
+def test_a_repeat_changes_nothing_when_older_sessions_have_been_let_go_of(
+    story: Story, chance: Random
+) -> None:
+    older = [
+        msgspec.structs.replace(
+            one, id=f"old {one.id}", occurred_at=(at := one.occurred_at - timedelta(days=3)),
+            received_at=at, session_hint=None, sequence=None,
+        )
+        for one in story.touchpoints
+    ]  # fmt: skip
+    quiet = story.touchpoints[-1].occurred_at + timedelta(hours=4)
+    repeats = arriving(chance.sample(story.touchpoints, k=len(story.touchpoints)), quiet)
+    came = [*older, *story.touchpoints]
+
+    def look(running: Engine, number: int) -> Engine:
+        if number != len(came):
+            return running
+        running.tick(quiet)
+        return restarted(running)
+
+    told = process([*came, *repeats], between=look)
+
+    assert told.dead_letters() == []
+    assert contents(told) == contents_of(came, RULES)
+
+
 @law(CHANCE, story=hasty_stories())
 def test_machines_are_kept_and_judged_by_nobody_as_the_oracle_says(
     story: Story, chance: Random

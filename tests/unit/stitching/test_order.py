@@ -1,13 +1,25 @@
 """The order of a session: by the emitter's numbers where it sends them, else by time, by id."""
 
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import msgspec
 import pytest
 
+from pipeline.runtimes.engine import Engine
+from pipeline.stitching.kept import CustomerState
 from schemas.records import Touchpoint
-from tests.builders import NO_MISSIONS, Results, arriving, contents, process, touchpoint
+from tests.builders import (
+    NO_MISSIONS,
+    Results,
+    arriving,
+    at,
+    contents,
+    process,
+    restarted,
+    touchpoint,
+)
 from tests.oracle.contents import contents_of
 
 
@@ -127,6 +139,90 @@ def test_of_a_repeat_the_earlier_counts_by_its_own_clock() -> None:
     told = process(arriving([later, first, again]), NO_MISSIONS)
 
     assert told.live_sessions[told.verdicts["later"].session_id].ended_at == again.occurred_at
+
+
+def once_sealed(before: list[Touchpoint], *after: Touchpoint) -> Results:
+    """After `before`, eleven hours go by, in which what is a day older is let go of."""
+
+    def look(running: Engine, number: int) -> Engine:
+        if number != len(before):
+            return running
+        running.tick(before[-1].received_at + timedelta(hours=11))
+        return restarted(running)
+
+    return process([*before, *after], NO_MISSIONS, between=look)
+
+
+def test_a_repeat_goes_by_its_own_clock_when_an_older_session_has_been_let_go_of() -> None:
+    older = touchpoint("08:00", id="older")
+    look, pay = numbered("10:20", "look", 1, day=2), numbered("10:00", "pay", 2, day=2)
+    pay = msgspec.structs.replace(pay, received_at=look.received_at)
+    later = at("22:00", day=2)
+
+    for repeat in (look, pay):
+        told = once_sealed([older, look, pay], *arriving([repeat], later))
+
+        assert told.verdicts["look"].occurred_at == pay.occurred_at
+        assert told.verdicts["pay"].occurred_at == look.occurred_at
+        assert contents(told) == contents_of([older, look, pay], NO_MISSIONS)
+
+
+def test_an_earlier_repeat_counts_when_an_older_session_has_been_let_go_of() -> None:
+    older = touchpoint("08:00", id="older")
+    later, first = numbered("10:00", "later", 2, day=2), numbered("10:20", "first", 1, day=2)
+    again = msgspec.structs.replace(first, occurred_at=at("10:10", day=2))
+
+    told = once_sealed([older, later, first], *arriving([again], at("22:00", day=2)))
+
+    assert contents(told) == contents_of([older, later, again], NO_MISSIONS)
+
+
+def test_times_shared_by_two_sessions_stand_when_the_earlier_is_let_go_of() -> None:
+    # The bot ends the first, but its numbers go on within the gap: they order both.
+    def said(clock: str, name: str, number: int | None, *signals: str, **fields: Any) -> Touchpoint:
+        given = {"channel": "chatbot", "sequence": number, "session_hint": "s-1", **fields}
+        return touchpoint(clock, *signals, id=name, name=name, **given)
+
+    gap = NO_MISSIONS.sessions["chatbot"].gap
+    came = [
+        said("10:00", "b", 2), said("10:01", "d", 4), said("10:02", "bye", None, "bot_end"),
+        said("10:03", "c", 3), said("10:04", "a", 1), said("10:05", "e", 5),
+        said("10:02", "next-day", None, day=1, session_hint="s-2"),
+    ]  # fmt: skip
+    late = said("10:01", "late", None, day=1, session_hint="s-2")
+    until = at("10:03", day=1) + gap
+
+    def look(running: Engine, number: int) -> Engine:
+        if number != len(came):
+            return running
+        running.tick(until + NO_MISSIONS.out_of_order)
+        stored = running._stores["stitch"].states  # type: ignore[attr-defined]
+        (kept,) = (one for one in stored.values() if isinstance(one, CustomerState))
+        assert [one.id for one in kept.tail] == ["c", "d", "e", "next-day"]
+        return restarted(running)
+
+    told = process([*came, *arriving([late], until)], NO_MISSIONS, between=look)
+
+    assert told.dead_letters() == []
+    assert contents(told) == contents_of([*came, late], NO_MISSIONS)
+
+
+def test_a_repeat_goes_by_its_own_clock_when_too_many_had_to_be_let_go_of() -> None:
+    few = msgspec.structs.replace(NO_MISSIONS, touchpoints_max=8)
+    numbers = [*range(60), 63, 62, 61, 60]
+    visits = [
+        numbered(f"10:{at // 2:02d}:{at % 2}", f"v{at}", number)
+        for at, number in enumerate(numbers)
+    ]
+
+    for repeat in visits[60:]:
+        arrived = [*visits, *arriving([repeat], visits[-1].occurred_at)]
+        told = process(arrived, few, between=lambda running, _: restarted(running, few))
+
+        assert contents(told) == contents(process(visits, few))
+        assert [told.verdicts[f"v{at}"].occurred_at for at in (63, 62, 61, 60)] == [
+            one.occurred_at for one in visits[60:]
+        ]
 
 
 def test_what_had_to_be_let_go_of_stays_before_what_is_kept() -> None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from pipeline.stitching.change import Change
-from pipeline.stitching.tallies import PROMPT_MAX, Tally, count, due_at, expire
+from pipeline.stitching.tallies import PROMPT_MAX, SOURCES_MAX, Tally, count, due_at, expire
 from pipeline.stitching.votes import Ballot, Shift, minute_of
 from schemas.records import Touchpoint, Votes
-from tests.builders import RULES, at, process, touchpoint
+from tests.builders import RULES, arriving, at, process, touchpoint
 
 
 def paying(clock: str, *signals: str, **fields: object) -> Touchpoint:
@@ -267,3 +267,17 @@ def test_totals_over_all_name_the_sources_the_touchpoint_was_heard_of_by():
 
     last = {one.mission: one.sources for one in last_of(sent, "pay-in-app")}
     assert last == {"pay-bill": (), None: ("android", "backend")}
+
+
+def test_of_many_sources_the_same_are_named_in_whatever_order_they_come():
+    sources = [f"shop-{number:02d}" for number in range(SOURCES_MAX + 4)]
+    visits = [
+        paying("10:00", source=source, id=source, device_id=source, session_hint=source)
+        for source in sources
+    ]
+
+    for came in (visits, visits[::-1], visits[5:] + visits[:5]):
+        sent = process(arriving(came)).records("votes")
+
+        last = {one.mission: one.sources for one in last_of(sent, "pay-in-app")}
+        assert last[None] == tuple(sources[:SOURCES_MAX])

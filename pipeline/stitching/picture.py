@@ -121,6 +121,8 @@ def step(
     session, fresh = sessions.join(picture.sessions, one, rules)
     if fresh:
         picture.open.append(session.serial)
+        if len(picture.open) > sessions.SESSIONS_MAX:
+            _close_longest_silent(picture, touched)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
     if named is None and one.intent is not None:
@@ -240,6 +242,15 @@ def pass_time(
             journeys.move(journey, journeys.way_out(journey, tail, rules))
             picture.walked.remove(serial)
             touched.journeys.append(journey)
+
+
+def _close_longest_silent(picture: Picture, touched: Touched) -> None:
+    """One too many is open; what comes before its gap has passed opens it again."""
+    opened = [picture.sessions[serial] for serial in picture.open[:-1]]
+    silent = min(opened, key=lambda one: (one.last, one.serial))
+    silent.closed = True
+    picture.open.remove(silent.serial)
+    touched.sessions.append(silent)
 
 
 def _unmask(

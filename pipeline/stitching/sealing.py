@@ -6,6 +6,7 @@ that came to nothing are kept until no later contact can blame them.
 """
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -15,7 +16,16 @@ from pipeline.stitching.kept import SEAL_FROM, CustomerState
 from pipeline.stitching.order import let_stand
 from pipeline.stitching.picture import Picture, fold, looked_back
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.sessions import OpenSession
+from pipeline.stitching.sessions import SESSIONS_MAX, OpenSession
+
+TAIL_BYTES_MAX: Final = 3 * 1024**2
+"""Bytes of the interactions that are kept, as JSON, which is how they are handed over (P): 500 of
+any person's are a twentieth of it. With what else is kept it stays below what a record holds."""
+
+INTERACTION_BYTES_MAX: Final = 32 * 1024
+"""About the most that one takes: by so many more at the worst is reckoned when to look again."""
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def is_too_late(
@@ -70,8 +80,8 @@ def settled_at(picture: Picture, rules: Rules) -> datetime:
 def seal(state: CustomerState, rules: Rules) -> None:
     """Let go of interactions that can no longer change: before a point that nothing spans.
 
-    Of more than `rules.touchpoints_max` the older half is let go of all the same: what it belongs
-    to goes on, but what comes later and is older than that is too late.
+    Of more than `rules.touchpoints_max`, or `TAIL_BYTES_MAX`, the older half is let go of all the
+    same: what it belongs to goes on, but what comes later and is older than that is too late.
     """
     tail, until, picture = state.tail, state.until, state.picture
     if until is not None and tail and tail[0].at < until - rules.revision_window:
@@ -95,7 +105,13 @@ def seal(state: CustomerState, rules: Rules) -> None:
         _let_go(state, sum(one.at < cut for one in tail), rules)
     if len(state.tail) > rules.touchpoints_max:
         _force(state, len(state.tail) - rules.touchpoints_max // 2, rules)
-    state.looked = max(SEAL_FROM, min(2 * len(state.tail), rules.touchpoints_max + 1))
+    room = TAIL_BYTES_MAX - len(_encode(state.tail))
+    while room < 0 and len(state.tail) > 1:
+        _force(state, len(state.tail) // 2, rules)
+        room = TAIL_BYTES_MAX - len(_encode(state.tail))
+    count = len(state.tail)
+    room_for = count + max(1, room // INTERACTION_BYTES_MAX)
+    state.looked = max(SEAL_FROM, min(2 * count, room_for, rules.touchpoints_max + 1))
 
 
 def foundation(state: CustomerState, rules: Rules) -> Picture:
@@ -136,8 +152,11 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
     taken = looked_back(state.tail, ground, rules)  # also by intents of what stays
     whole = fold(gone, None, rules, ground, taken)
     base = Picture()
+    going = [one for one in whole.sessions if not one.closed or _may_go_on(one, gone[-1].at)]
+    going.sort(key=lambda one: (one.closed, -one.last.timestamp(), one.serial))
+    kept = {one.serial for one in going[:SESSIONS_MAX]}
     for serial, session in enumerate(whole.sessions):
-        if session.closed and not _may_go_on(session, gone[-1].at):
+        if serial not in kept:
             continue
         session.carried = outcomes.carried_by(session.carried, gone, "session", serial)
         session.serial = len(base.sessions)

@@ -24,6 +24,12 @@ _REFERRING: Final = frozenset({"survey", "agent"})
 """Channels whose records may refer to another channel's session by its id: answers and notes."""
 
 
+SESSIONS_MAX: Final = 100
+"""Sessions of one customer that are open at a time, and that go on once their touchpoints had to be
+let go of (P). Of more the longest silent are closed, and those let go of are not joined again: no
+person keeps so many, and what one key may make a customer's state hold has to end."""
+
+
 class Carried(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What interactions that had to be let go of left to their session or journey."""
 

@@ -7,6 +7,7 @@ and `journeys`; whatever was added, `settle` says what all of it together weighs
 
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from pipeline.stitching.fields import SLOTS, UNNAMED
@@ -60,9 +61,14 @@ _STUCK: Final = frozenset({CAME_BACK, STEP_NOT_REACHED})
 _ANSWERS: Final = frozenset({"answered_ces", "answered_nps", "answered_csat"})
 _BEST: Final = frozenset({FAST, EASY})
 _NEUTRAL: Final = frozenset({STEP_FAILED, NO_STEP, *MEASURED})
+COUNTS_MAX: Final = 500
+"""Places, fields and questions that are counted of one session (P); no person comes to so many, and
+what one key may make a customer's state hold has to end. The first in time are counted; what is
+none of them counts as once, or as often as the emitter says."""
+
 _BROKEN: Final = "broken"
 _COUNTING: Final = frozenset({"chatbot", "ivr"})
-_ASKED: Final = "asked "
+_ASKED: Final = "asked"
 
 Reasons = tuple[Reason, ...]
 
@@ -269,11 +275,11 @@ def _count(
     signals = one.signals
     place = one.location or one.touchpoint
     if "no_match" in signals or "no_input" in signals:
-        times = _bump(session, f"missed {place}")
+        times = _bump_at(session, "missed", place)
         if times >= limits.no_match_min:
             hard.append(Reason(rule="no_match_repeated", value=times))
     elif one.channel == "ivr" and one.location is not None:
-        times = _bump(session, f"visited {one.name} {place}")
+        times = _bump_at(session, "visited", one.name, place)
         if times >= limits.menu_repeat_min:
             hard.append(Reason(rule="menu_repeat", value=times))
     if one.channel == "chatbot":
@@ -283,7 +289,7 @@ def _count(
         if times >= limits.transfers_min:
             soft.append(Reason(rule="transfers", value=times))
     if "dead_click" in signals:
-        times = _bump(session, f"dead_click {place}")
+        times = _bump_at(session, "dead_click", place)
         if times >= limits.dead_clicks_min:
             soft.append(Reason(rule="dead_clicks", value=times))
     if VALIDATION_ERROR in signals:
@@ -298,7 +304,7 @@ def _count_refusals(one: Interaction, session: OpenSession, place: str) -> int:
     An emitter may count itself, and tell how often by then: the higher count holds.
     """
     return max(
-        _bump(session, f"{VALIDATION_ERROR} {place} {field}", told)
+        _bump_at(session, VALIDATION_ERROR, place, field, told=told)
         for field, told in one.fields or ((UNNAMED, 1),)
     )
 
@@ -317,19 +323,20 @@ def _count_chat(
     if one.intent is not None and "fallback" not in one.signals:
         if failed and session.counts is not None:
             session.counts["fallback"] = 0  # in a row: a turn that was understood starts anew
-        times = 0 if learnt else _bump(session, f"{_ASKED}{one.intent} {one.name} {one.location}")
+        asked = (one.intent, one.name, one.location or "")
+        times = 0 if learnt else _bump_at(session, _ASKED, *asked)
         if times >= limits.repeated_intent_min:
             hard.append(Reason(rule="repeated_intent", value=times))
     if learnt and session.counts is not None:
         # The bot got further: what was asked before is no longer asked again.
-        kept = {what: n for what, n in session.counts.items() if not what.startswith(_ASKED)}
+        kept = {what: n for what, n in session.counts.items() if not what.startswith(f"{_ASKED} ")}
         session.counts = kept
 
 
 def _learns(one: Interaction, session: OpenSession) -> bool:
     """Whether the bot learns what it had not been told before; unless it names it, it does."""
     told = [number for name, number in one.fields if name == SLOTS]
-    return not told or _bump(session, f"{SLOTS} {told[0]}") == 1
+    return not told or _bump_at(session, SLOTS, str(told[0])) == 1
 
 
 def _time_node(
@@ -361,11 +368,28 @@ def _compare(one: Interaction, pace: Pace, rules: Rules, others: list[Reason]) -
         others.append(Reason(rule=MEASURED[1], value=pace.effort))
 
 
-def _bump(session: OpenSession, what: str, told: int = 1) -> int:
-    """Count once more; `told` is how often it had been by then, for all the emitter knows."""
+def _bump(session: OpenSession, what: str) -> int:
+    """Count once more; how often it has been by now."""
     if session.counts is None:
         session.counts = {}
-    times = session.counts[what] = max(session.counts.get(what, 0) + 1, told)
+    times = session.counts[what] = session.counts.get(what, 0) + 1
+    return times
+
+
+def _bump_at(session: OpenSession, what: str, *where: str, told: int = 1) -> int:
+    """The same of one place, up to `COUNTS_MAX` of them.
+
+    `told` is how often it had been by then, for all the emitter knows. Words of any length stand
+    in the count's name as a digest of 8 bytes.
+    """
+    words = "\0".join(where).encode(errors="surrogatepass")
+    key = f"{what} {blake2b(words, digest_size=8).hexdigest()}"
+    counts = session.counts
+    if counts is None:
+        counts = session.counts = {}
+    if key not in counts and len(counts) >= COUNTS_MAX:
+        return told
+    times = counts[key] = max(counts.get(key, 0) + 1, told)
     return times
 
 

@@ -16,6 +16,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from pipeline.runtimes.errors import StateUnusable, TakenOver
+from pipeline.runtimes.kafka.states import RECORD_BYTES_MAX
 from schemas.brokers import Brokers
 
 PROGRESS: Final = b"\x00progress"
@@ -92,7 +93,7 @@ class Changelog:
                 "delivery.report.only.error": True,
                 "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
                 "queue.buffering.max.kbytes": QUEUE_KIB_MAX,
-                "message.max.bytes": 4 * 1024 * 1024,
+                "message.max.bytes": RECORD_BYTES_MAX,
                 "log_level": 3,
             }
         )

@@ -12,9 +12,31 @@ from typing import Any, Final
 
 from pipeline.runtimes.memory import MemoryStates
 
+RECORD_BYTES_MAX: Final = 8 * 1024**2
+"""Bytes of the largest record that a stage writes: a hand-over, or a state."""
+
+STATE_BYTES_MAX: Final = RECORD_BYTES_MAX - 64 * 1024
+"""Bytes of the largest state: the record's key and frame come on top, and what compressing adds to
+bytes that do not get shorter. A stage bounds its states far below; see `stitching.sealing`."""
+
 _DUE: Final = struct.Struct(">q")
 _NEVER: Final = -1
 _MICROSECOND: Final = 1e-6
+
+
+class StateTooLarge(Exception):
+    """A state fits into no record of the changelog; what made it so large is not taken in.
+
+    Attributes:
+        found: Its bytes. Whose it is stands in no message: a key may name a person.
+    """
+
+    def __init__(self, *, found: int) -> None:
+        self.found = found
+        super().__init__(
+            f"state of one key: expected at most {STATE_BYTES_MAX} bytes, the most that a record "
+            f"of the changelog holds (RECORD_BYTES_MAX); found {found}"
+        )
 
 
 class PartitionStates:
@@ -26,7 +48,8 @@ class PartitionStates:
             the memory, and saves its unpacking.
 
     Attributes:
-        careful: Whether a state that cannot be packed is refused as it is put, to find whose it is.
+        careful: Whether a state that cannot be packed, or is too large for a record, is refused as
+            it is put, to find whose it is.
     """
 
     careful = False
@@ -63,7 +86,7 @@ class PartitionStates:
     def put(self, key: str, state: Any, due_at: datetime | None) -> None:
         """Keep the state; `due` names the key from `due_at` on."""
         if self.careful:
-            self._encode(state)
+            self._fitting(state)
         self._unpacked.pop(key, None)  # so that it goes to the end, with those in use
         self._unpacked[key] = state
         self._changed[key] = due_at
@@ -80,15 +103,25 @@ class PartitionStates:
         return self._packed.due(until, limit)
 
     def changes(self) -> list[tuple[str, bytes | None]]:
-        """What changed since the last commit, packed; None for what was forgotten."""
+        """What changed since the last commit, packed; None for what was forgotten.
+
+        Raises:
+            StateTooLarge: One of them fits into no record.
+        """
         packed: list[tuple[str, bytes | None]] = []
         for key, due_at in self._changed.items():
             state = self._unpacked.get(key)
             if state is not None:
-                packed.append((key, packed_state(self._encode(state), due_at)))
+                packed.append((key, packed_state(self._fitting(state), due_at)))
             elif self._packed.get(key) is not None:
                 packed.append((key, None))
         return packed
+
+    def _fitting(self, state: Any) -> bytes:
+        encoded = self._encode(state)
+        if len(encoded) > STATE_BYTES_MAX:
+            raise StateTooLarge(found=len(encoded))
+        return encoded
 
     def commit(self, changes: list[tuple[str, bytes | None]]) -> None:
         """The changes are durable: memory follows."""

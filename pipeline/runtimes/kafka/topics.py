@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from pipeline.catalogue.durations import written
+from pipeline.runtimes.kafka.states import RECORD_BYTES_MAX
 from pipeline.topology import STAGES, Stage
 from schemas.brokers import Brokers
 from schemas.topics import TOPICS, Cleanup, Topic
@@ -22,8 +23,8 @@ UNREAD_KEPT: Final = timedelta(days=7)
 """How long a compacted topic that a stage reads keeps every record: several links to one identifier
 say different things, and a worker that lags must not miss any. As long as `touchpoints` lasts."""
 
-CHANGELOG_BYTES_MAX: Final = 8 * 1024**2
-"""Bytes of one state: a customer's 500 touchpoints in short, with room for long names."""
+CHANGELOG_BYTES_MAX: Final = RECORD_BYTES_MAX
+"""Of a changelog's record, which is one state."""
 
 REPLICAS_IN_SYNC: Final = 2
 """Copies that must have a record before it is acknowledged, where there are three or more: losing

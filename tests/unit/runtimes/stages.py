@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pipeline.runtimes.kafka.states import STATE_BYTES_MAX
 from pipeline.stitching.change import Change, Message
 from pipeline.topology import Stage
 from schemas.records import Counts, Session, Touchpoint
@@ -23,6 +24,8 @@ def seen(state: Any, message: Message, stage: str, key: str) -> Any:
     if record.name == "poison" and record.location == stage:
         error = "cannot be processed"
         raise LookupError(error)
+    if record.name == "huge":
+        state["ids"].append("x" * STATE_BYTES_MAX)
     if record.name == "unwritable":
         state["ids"].append(object())
     state["last"] = record.occurred_at.timestamp()

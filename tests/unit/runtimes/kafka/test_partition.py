@@ -1,5 +1,6 @@
 """One stage's partition without a broker: batches in, what is to be committed out."""
 
+import re
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from pipeline.runtimes.kafka.partition import (
     StagePartition,
 )
 from pipeline.runtimes.kafka.sending import VERSION_HEADER
+from pipeline.runtimes.kafka.states import STATE_BYTES_MAX
 from schemas import codec
 from schemas.controls import Reached
 from schemas.letters import DeadLetter
@@ -161,6 +163,19 @@ def test_a_state_that_cannot_be_packed_costs_its_own_record_only() -> None:
 
     assert counts(batches) == [1, 2]
     assert [one.content for one in letters(batches)] == [unwritable.value]
+
+
+def test_a_state_too_large_for_a_record_costs_what_made_it_so_and_says_how_large_it_is() -> None:
+    huge = record(1, name="huge", customer="b")
+
+    batches = taken(stitching(), record(0), huge, record(2))
+
+    assert counts(batches) == [1, 2]
+    assert [one.content for one in letters(batches)] == [huge.value]
+    ((_, error),) = [one for batch in batches for one in batch.failed]
+    assert re.fullmatch(
+        rf"state of one key: expected at most {STATE_BYTES_MAX} bytes, .*; found \d+", str(error)
+    )
 
 
 def test_bytes_that_are_no_record_are_a_dead_letter() -> None:

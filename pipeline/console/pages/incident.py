@@ -31,6 +31,7 @@ from pipeline.console.tallies import NO_MISSION
 from pipeline.reporting.markup import Markup, element, joined
 from pipeline.reporting.page_pieces import bar
 from pipeline.reporting.wording import CHANNELS, Words, counted, percent, reason
+from pipeline.stitching.votes import SOURCE
 from schemas.records import Alert, Verdict
 
 PLACE: Final = "now"
@@ -104,7 +105,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             else "The latest. Their customers' stories are shown to operators only.",
             table_of(samples, asked.here)
             if rows.samples
-            else nothing("They are not kept any more."),
+            else nothing("They are not kept any more." if one.touchpoints else "There are none."),
         ),
         section(
             "history",
@@ -180,7 +181,9 @@ def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
 
 
 def course_chart(one: Alert, course: Sequence[Point]) -> Markup:
-    """Shares over time; for silence, visits over time."""
+    """Shares over time; for silence, visits over time. Of a source none are kept (`keeping`)."""
+    if one.touchpoint.startswith(SOURCE):
+        return nothing("What a source sends is counted at the touchpoints it is about.")
     if not course:
         return nothing("The minutes of this time are not kept any more.")
     first, last = course[0].minute, course[-1].minute

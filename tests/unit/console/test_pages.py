@@ -348,3 +348,15 @@ async def test_a_touchpoint_that_nobody_reaches_is_said_to_be_silent(tmp_path):
     assert "nobody comes, where 20 visits were to be expected" in now.text
     assert "20 visits were to be expected in this time" in incident.text
     assert "customers hit" not in now.text
+
+
+async def test_of_a_silent_source_it_is_not_said_that_its_minutes_were_once_kept(tmp_path):
+    silent = alert(
+        kind="silent", touchpoint="source shop", mission=None, votes=20, customers=0, touchpoints=()
+    )
+    kept = Kept(tmp_path).keep(verdict(), votes(9, 0, touchpoint="source shop"), silent)
+
+    page = await kept.page("/incidents/a-1")
+
+    assert "not kept any more" not in page.text
+    assert "What a source sends is counted at the touchpoints it is about" in page.text

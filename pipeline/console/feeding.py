@@ -69,6 +69,7 @@ class Feeder:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="console feed", daemon=True)
         self._tidy_at = monotonic() + TIDY_EVERY
+        self._damaged = False
         self.fed = Fed()
 
     def start(self) -> None:
@@ -84,31 +85,32 @@ class Feeder:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
+                if self._damaged:
+                    self._begin_anew()
                 feed = self._open_feed(self._offsets())
                 try:
                     self._follow(feed)
                 finally:
                     feed.close()
             except (PipelineError, sqlite3.Error, OSError) as error:
+                self._damaged = self._damaged or damaged(error)
                 self._failed(str(error))
-                if damaged(error):
-                    self._begin_anew()
             except Exception as error:  # a client's own; the console goes on and says so
                 _logger.exception("the console's feed failed")
                 self._failed(f"{type(error).__name__}: {error}")
 
     def _begin_anew(self) -> None:
-        """Remove a store that is damaged, and fill another one from what the topics hold."""
-        try:
-            self._connection.close()
-            remove(self._path.parent)
-            self._connection = open_to_write(self._path.parent)
-        except (PipelineError, sqlite3.Error, OSError) as error:
-            self._failed(str(error))
-        else:
-            _logger.warning("%s was damaged; it is filled anew", self._path)
-            self._keeper = Keeper(self._connection)
-            self.fed = Fed()
+        """Remove a store that is damaged, and fill another one from what the topics hold.
+
+        Where that fails the store counts as damaged still, and it is tried again.
+        """
+        self._connection.close()
+        remove(self._path.parent)
+        self._connection = open_to_write(self._path.parent)
+        self._keeper = Keeper(self._connection)
+        self._damaged = False
+        self.fed = Fed()
+        _logger.warning("%s was damaged; it is filled anew", self._path)
 
     def _follow(self, feed: Feed) -> None:
         """Read until told to stop, or until the feed fails."""

@@ -33,7 +33,7 @@ from pipeline.console.pages.report import Reports
 from pipeline.console.pieces import Page, Section, linked, nothing
 from pipeline.console.questions import Questions
 from pipeline.console.standing import Standing, Vitals, standing_of
-from pipeline.console.store import StoreFailed, open_to_read
+from pipeline.console.store import StoreFailed, file_of, open_to_read
 from pipeline.reporting.wording import Words
 from pipeline.stitching.rules import Rules
 
@@ -79,6 +79,7 @@ class Renderer:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "console pages")
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._pages: OrderedDict[Key, Rendered] = OrderedDict()
         self._seen: object = None
         self._reports = Reports(directory, rules, self._report_made)
@@ -114,13 +115,11 @@ class Renderer:
 
         def ask() -> list[Owner]:
             lookups = Lookups(self._opened())
-            customer = lookups.customer_of(text)
-            if customer is None:
-                return []
             owners = lookups.owners_of(text)
-            if len({one.customer for one in owners}) > 1:
-                return owners
-            return [Owner(customer, self._clock())]
+            if owners:
+                return owners if len({one.customer for one in owners}) > 1 else owners[:1]
+            customer = lookups.customer_of(text)
+            return [] if customer is None else [Owner(customer, self._clock())]
 
         return await self._in_thread(ask)
 
@@ -141,6 +140,11 @@ class Renderer:
         self._reports_made += 1
 
     def _opened(self) -> sqlite3.Connection:
+        """The connection; another one where the store was made anew, as of a damaged one."""
+        file = file_of(self._directory)
+        if file != self._file:
+            self._forget()
+            self._file = file
         if self._connection is None:
             self._connection = open_to_read(self._directory)
         return self._connection
@@ -158,9 +162,8 @@ class Renderer:
     def _look(self) -> bool:
         standing = self._standing()
         version = None if self._connection is None else Questions(self._connection).version()
-        vitals = self.vitals
-        told = None if vitals is None else (vitals.backlog, vitals.rejected, vitals.accounts)
-        seen = (version, standing.level, standing.sentence, told, self._reports_made)
+        told = None if self.vitals is None else _told(self.vitals)
+        seen = (self._file, version, standing.level, standing.sentence, told, self._reports_made)
         changed = seen != self._seen
         if changed:
             self._seen = seen
@@ -228,3 +231,17 @@ class Renderer:
                 return pipeline_page.show(asked, pipeline_page.gather(asked, self._fed()))
             case _:
                 return None
+
+
+def _told(vitals: Vitals) -> tuple[object, ...]:
+    """What of the pipeline's word is shown; not when it was said, which is always another time."""
+    return (
+        vitals.backlog,
+        vitals.backlog and vitals.lag,
+        vitals.lags,
+        vitals.appended,
+        vitals.received,
+        vitals.rejected,
+        vitals.accounts,
+        vitals.processes,
+    )

@@ -119,6 +119,15 @@ def store_path(directory: Path) -> Path:
     return directory / STORE_NAME
 
 
+def file_of(directory: Path) -> tuple[int, int] | None:
+    """Which file the store of a folder is at present, by device and inode; None: there is none."""
+    try:
+        found = store_path(directory).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def damaged(error: BaseException) -> bool:
     """Whether an error says that the file is no database, or none any more."""
     return getattr(error, "sqlite_errorcode", None) in _DAMAGED

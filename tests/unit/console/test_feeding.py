@@ -1,18 +1,22 @@
 """The thread that fills the store: what it says of itself, and that no damage stops it for good."""
 
+import sqlite3
 import time
 from contextlib import contextmanager
 
 import pytest
 
+from pipeline.console import feeding as module
 from pipeline.console.feeding import Feeder
 from pipeline.console.feeds import Part
 from pipeline.console.keeping import Arrived
-from pipeline.console.store import StoreFailed, open_to_read, open_to_write, store_path
+from pipeline.console.rendering import Renderer
+from pipeline.console.store import StoreFailed, open_to_read, open_to_write, remove, store_path
 from pipeline.errors import PipelineError
 from schemas.codec import encode
 from schemas.topics import VERDICTS
-from tests.unit.console.stores import NOW, Kept, verdict
+from tests.builders import RULES
+from tests.unit.console.stores import CAUGHT_UP, NOW, Kept, ago, verdict
 
 
 class Log:
@@ -24,7 +28,7 @@ class Log:
 
     def open(self, offsets):
         if self.problem:
-            raise PipelineError(self.problem)
+            raise _error(self.problem)
         return Reading(self, offsets.get(VERDICTS, {}).get(0, 0))
 
 
@@ -34,10 +38,10 @@ class Reading:
 
     def poll(self, _):
         if self._log.problem:
-            raise PipelineError(self._log.problem)
+            raise _error(self._log.problem)
         for record in self._log.records[self._next :]:
             self._next += 1
-            yield Part(VERDICTS, [Arrived("", encode(record))], {0: self._next})
+            yield Part(VERDICTS, [Arrived("", encode(record), 0)], {0: self._next})
 
     def behind(self):
         return len(self._log.records) - self._next
@@ -47,6 +51,10 @@ class Reading:
 
     def close(self):
         pass
+
+
+def _error(problem):
+    return problem if isinstance(problem, Exception) else PipelineError(problem)
 
 
 @contextmanager
@@ -125,6 +133,48 @@ def test_a_folder_that_takes_no_file_is_an_error_with_its_place(tmp_path):
 
     with pytest.raises(StoreFailed, match=r"console.db: expected the console's store"):
         Feeder(tmp_path, Log().open, lambda: NOW)
+
+
+def test_a_damaged_store_that_cannot_be_made_anew_yet_is_once_it_can(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "RETRY", 0.01)
+    log = Log(verdict("v-1"))
+    full, full_disk = 3, StoreFailed("the disk is full")
+
+    def opened(directory):
+        nonlocal full
+        if full:
+            full -= 1
+            raise full_disk
+        return open_to_write(directory)
+
+    with feeding(tmp_path, log) as feeder:
+        soon(lambda: feeder.fed.caught_up)
+        monkeypatch.setattr(module, "open_to_write", opened)
+        broken = sqlite3.DatabaseError("malformed")
+        broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        log.problem = broken
+        soon(lambda: feeder.fed.failure == "the disk is full")
+        log.problem = None
+        soon(lambda: feeder.fed.caught_up and not feeder.fed.failure)
+
+        assert (full, ids(tmp_path)) == (0, ["v-1"])
+
+
+async def test_pages_are_of_the_store_that_was_made_anew_of_a_damaged_one(tmp_path):
+    renderer = Renderer(tmp_path, RULES, lambda: CAUGHT_UP, lambda: NOW)
+    try:
+        damaged = Kept(tmp_path).keep(verdict(occurred_at=ago(minutes=9)))
+        assert (await renderer.standing()).as_of == ago(minutes=9)
+        await renderer.look()
+        damaged.connection.close()
+        remove(tmp_path)
+
+        Kept(tmp_path).keep(verdict(occurred_at=ago(minutes=1)))
+
+        assert await renderer.look()
+        assert (await renderer.standing()).as_of == ago(minutes=1)
+    finally:
+        renderer.close()
 
 
 async def test_pages_of_a_store_that_is_not_there_say_so_and_break_nothing(tmp_path):

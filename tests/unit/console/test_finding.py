@@ -53,6 +53,22 @@ async def test_of_a_device_that_was_passed_on_all_whose_it_was_are_found(served,
     ]
 
 
+async def test_of_a_device_whose_last_owner_did_nothing_yet_those_before_are_found(served):
+    client = await served(
+        records=[
+            verdict(),
+            change("linked", "ann", at=ago(hours=2), identifier="device_id:d-1"),
+            change("linked", "bob-of-whom-nothing-is-known", identifier="device_id:d-1"),
+        ]
+    )
+    form = await read(await client.get("/journeys"))
+
+    asked = {"identifier": "device_id:d-1", "csrf": token_of(form)}
+    answer = await client.post("/journeys", data=asked)
+
+    assert (answer.status, answer.url.path) == (200, "/journeys/ann")
+
+
 async def test_what_is_typed_into_the_search_is_text_in_its_answer(served):
     client = await served()
     form = await read(await client.get("/journeys"))

@@ -222,6 +222,29 @@ async def test_the_page_shows_who_was_asked_the_lag_and_the_ledger(tmp_path):
     )
 
 
+async def test_the_page_follows_lag_and_processes_though_no_result_comes(tmp_path):
+    Kept(tmp_path).keep(verdict())
+    renderer = Renderer(tmp_path, RULES, lambda: CAUGHT_UP, lambda: NOW)
+    key = Key("/pipeline", (), operator=True)
+    try:
+        renderer.vitals = together(one=worker(lags={(CUSTOMER_TOUCHPOINTS, 0): 0}))
+        await renderer.look()
+        await renderer.rendered(key)
+
+        for told in (
+            {"one": worker(lags={(CUSTOMER_TOUCHPOINTS, 0): 901_234})},
+            {"one": worker(lags={(CUSTOMER_TOUCHPOINTS, 0): 901_234}), "901,234-joins": listener()},
+        ):
+            renderer.vitals = together(**told)
+            assert await renderer.look()
+            assert not await renderer.look()
+            made = await renderer.rendered(key)
+            shown = "".join(str(section.content) for section in made.page.sections)
+            assert all(name in shown for name in ("901,234", *told))
+    finally:
+        renderer.close()
+
+
 async def test_a_console_that_asks_nobody_does_not_say_that_the_pipeline_runs(tmp_path):
     kept = Kept(tmp_path).keep(verdict())
 

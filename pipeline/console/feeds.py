@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pipeline.console.keeping import READ, Arrived
+from pipeline.console.store import milliseconds
 from pipeline.runtimes.embedded.reader import LogReader
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ class EmbeddedFeed:
             if not records:
                 continue
             following = records[-1].offset + 1
-            yield Part(topic, [Arrived(one.key, one.value) for one in records], {0: following})
+            arrived = [
+                Arrived(one.key, one.value, milliseconds(one.appended_at)) for one in records
+            ]
+            yield Part(topic, arrived, {0: following})
             self._next[topic] = following
             self._unread = self._unread or len(records) == RECORDS_AT_ONCE
 
@@ -104,7 +108,7 @@ class KafkaFeed:
     def poll(self, wait: float) -> Iterator[Part]:
         """See `Feed`."""
         for topic, records, following in self._follower.poll(RECORDS_AT_ONCE, wait):
-            arrived = [Arrived(one.key.decode(), one.value) for one in records]
+            arrived = [Arrived(one.key.decode(), one.value, one.at) for one in records]
             yield Part(topic, arrived, following)
 
     def behind(self) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.console.feeds import RECORDS_AT_ONCE
 from pipeline.console.keeping import Arrived, Keeper
-from pipeline.console.store import failed, open_to_write, store_path
+from pipeline.console.store import failed, milliseconds, open_to_write, store_path
 from pipeline.runtimes.embedded.erasing import empty_the_wal
 from pipeline.runtimes.embedded.reader import LogReader
 from schemas.topics import IDENTITY_CHANGES
@@ -39,7 +39,9 @@ def forget_erased(directory: Path, now: datetime) -> None:
             following = keeper.offsets(IDENTITY_CHANGES).get(0, 0)
             while records := reader.read(IDENTITY_CHANGES, following, RECORDS_AT_ONCE):
                 following = records[-1].offset + 1
-                arrived = [Arrived(one.key, one.value) for one in records]
+                arrived = [
+                    Arrived(one.key, one.value, milliseconds(one.appended_at)) for one in records
+                ]
                 keeper.take(IDENTITY_CHANGES, arrived, {0: following}, now)
         empty_the_wal(connection)
     except sqlite3.Error as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from pipeline.console.erased import AT_ONCE, RESULTS, Came, Erased
 from pipeline.console.store import SPAN_MINUTES, milliseconds, minute_of
 from pipeline.console.tallies import NO_MISSION, Tallies
 from pipeline.stitching.votes import SOURCE
@@ -46,15 +47,16 @@ READ: Final = (
 )
 """The topics that are read: results, and nothing that emitters sent."""
 
-_AT_ONCE: Final = 500
-"""Ids that are asked for at once; SQLite takes some 32,000."""
-
 
 class Arrived(NamedTuple):
-    """A record as it came: a value of None says that its key was deleted."""
+    """A record as it came: a value of None says that its key was deleted.
+
+    `at` is when it was appended, in milliseconds.
+    """
 
     key: str
     value: bytes | None
+    at: int
 
 
 class Keeper:
@@ -74,13 +76,13 @@ class Keeper:
                 "SELECT id, touchpoint, mission FROM series"
             )
         }
+        self._erased = Erased(connection)
         self._keep: Final[dict[str, Callable[[list[Any]], None]]] = {
             VERDICTS: self._verdicts,
             JOURNEY_OUTCOMES: self._journeys,
             SESSIONS: self._sessions,
             VOTES: self._votes,
             TOUCHPOINT_ALERTS: self._alerts,
-            IDENTITY_CHANGES: self._identities,
             DEAD_LETTERS: self._letters,
         }
         self.latest: datetime | None = None
@@ -104,15 +106,15 @@ class Keeper:
             sqlite3.Error: The store takes no more; nothing of the batch was kept.
         """
         kind = TOPICS[topic].record
-        decoded = list(self._decoded(records, kind))
+        came = list(self._decoded(records, kind))
         deleted = [one.key for one in records if one.value is None]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            if decoded:
-                self._keep[topic](decoded)
+            if came:
+                self._take(topic, came)
             if deleted:
                 self._delete(topic, deleted)
-            self._note_latest(topic, decoded, now)
+            self._note_latest(topic, came, now)
             self._connection.executemany(
                 "INSERT INTO offsets VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET next = excluded.next",
@@ -123,7 +125,20 @@ class Keeper:
             self._connection.execute("ROLLBACK")
             raise
 
-    def _decoded(self, records: Sequence[Arrived], kind: type[Record]) -> Iterator[Record]:
+    def _take(self, topic: str, came: Sequence[Came]) -> None:
+        if topic == IDENTITY_CHANGES:
+            self._identities(came)
+        elif topic not in RESULTS:
+            self._keep[topic]([one.record for one in came])
+        else:
+            theirs, others = self._erased.parted(came)
+            if theirs:  # as if they had come before the erasure: their sums stay
+                self._keep[topic](self._erased.left(topic, theirs))
+                self._erased.results(topic, theirs)
+                self.erased = True
+            self._keep[topic](self._erased.left(topic, others))
+
+    def _decoded(self, records: Sequence[Arrived], kind: type[Record]) -> Iterator[Came]:
         for one in records:
             if one.value is None:
                 continue
@@ -133,7 +148,7 @@ class Keeper:
                 self.unreadable += 1
             else:
                 if isinstance(record, kind):  # what touchpoints tell each other is not shown
-                    yield record
+                    yield Came(record, one.at)
 
     def offsets(self, topic: str) -> dict[int, int]:
         """By partition, the offset from which the topic is to be read."""
@@ -267,11 +282,13 @@ class Keeper:
             [(*key, *sums) for key, sums in spans.items()],
         )
 
-    def _identities(self, records: list[IdentityChange]) -> None:
+    def _identities(self, came: Sequence[Came]) -> None:
         execute = self._connection.execute
-        for one in records:
+        one: IdentityChange
+        for one, at in came:
             if one.change == "erased":
-                self._erase(one.customer)
+                self._erased.customer(one.customer, at)
+                self.erased = True
             elif one.change == "merged" and one.into is not None:
                 execute("INSERT OR REPLACE INTO merged VALUES (?, ?)", (one.customer, one.into))
             elif one.change == "linked" and one.identifier is not None:
@@ -303,13 +320,6 @@ class Keeper:
             ],
         )
 
-    def _erase(self, customer: str) -> None:
-        """Forget a customer. Sums stay: they name nobody."""
-        for table in ("verdicts", "journeys", "sessions", "belongs", "merged"):
-            self._connection.execute(f"DELETE FROM {table} WHERE customer = ?", (customer,))
-        self._connection.execute("DELETE FROM merged WHERE survivor = ?", (customer,))
-        self.erased = True
-
     def _delete(self, topic: str, keys: list[str]) -> None:
         """What a topic deleted by its key."""
         table = {JOURNEY_OUTCOMES: "journeys", SESSIONS: "sessions"}.get(topic)
@@ -322,8 +332,8 @@ class Keeper:
     def _known(self, table: str, ids: Iterable[str], kind: type[Any]) -> dict[str, Any]:
         """The records that are kept already, of those ids."""
         wanted, found = list(ids), dict[str, Any]()
-        for at in range(0, len(wanted), _AT_ONCE):
-            part = wanted[at : at + _AT_ONCE]
+        for at in range(0, len(wanted), AT_ONCE):
+            part = wanted[at : at + AT_ONCE]
             rows = self._connection.execute(
                 f"SELECT id, record FROM {table} WHERE id IN ({','.join('?' * len(part))})", part
             )
@@ -343,11 +353,11 @@ class Keeper:
             self._series[touchpoint, mission] = known
         return known
 
-    def _note_latest(self, topic: str, records: Sequence[Record], now: datetime) -> None:
+    def _note_latest(self, topic: str, came: Sequence[Came], now: datetime) -> None:
         """Remember the newest event, which pages count their windows from."""
-        if topic != VERDICTS or not records:
+        if topic != VERDICTS or not came:
             return
-        newest = max(one.occurred_at for one in records)  # type: ignore[attr-defined]
+        newest = max(one.record.occurred_at for one in came)
         newest = min(newest, now + timedelta(minutes=5))
         if self.latest is None or newest > self.latest:
             self.latest = newest

@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 
 STORE_NAME: Final = "console.db"
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of the layout below; a file of another one is emptied and filled anew."""
 
 _CACHE_KIB: Final = 32 * 1024
@@ -75,6 +75,9 @@ _TABLES: Final = (
     "CREATE INDEX belongs_to ON belongs (customer)",
     "CREATE TABLE merged (customer TEXT PRIMARY KEY, survivor TEXT) WITHOUT ROWID",
     "CREATE INDEX merged_into ON merged (survivor)",
+    # Digests of customers and results that were erased, and until when what comes is theirs.
+    "CREATE TABLE gone (at INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, until INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL)",
 )
 
 SPAN_MINUTES: Final = (5, 60, 240)

@@ -11,6 +11,7 @@ ROWS_MAX: Final = {
     "journeys": 1_000_000,
     "sessions": 1_000_000,
     "letters": 20_000,
+    "gone": 2_000_000,
 }
 """Rows of each table that are kept; the oldest go first (P). A journey with its interactions takes
 some 2 KB."""

@@ -183,7 +183,7 @@ def fill(directory: Path, topic: str, records: Iterator[Record]) -> None:
         batch.clear()
 
     for one in records:
-        batch.append(Arrived("", encode(one)))
+        batch.append(Arrived("", encode(one), 0))
         if len(batch) == BATCH:
             keep()
     keep()

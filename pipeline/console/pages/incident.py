@@ -105,7 +105,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             else "The latest. Their customers' stories are shown to operators only.",
             table_of(samples, asked.here)
             if rows.samples
-            else nothing("They are not kept any more." if rows.versions[-1].touchpoints else "None."),
+            else nothing("They are not kept any more." if one.touchpoints else "There are none."),
         ),
         section(
             "history",

@@ -12,7 +12,7 @@ from pipeline.console.frame import document
 from pipeline.console.keeping import Arrived, Keeper
 from pipeline.console.rendering import Key, Renderer
 from pipeline.console.standing import Vitals
-from pipeline.console.store import open_to_write
+from pipeline.console.store import milliseconds, open_to_write
 from schemas.codec import encode
 from schemas.records import (
     Alert,
@@ -44,10 +44,11 @@ class Kept:
         self.now = NOW
         self.vitals: Vitals | None = None
 
-    def keep(self, *records: Record) -> "Kept":
-        """Take records in, each as a batch of its own."""
+    def keep(self, *records: Record, at: datetime = NOW) -> "Kept":
+        """Take records in, each as a batch of its own, as if all were appended at one moment."""
         for one in records:
-            self.keeper.take(TOPIC_OF[type(one)], [Arrived("", encode(one))], {0: 1}, NOW)
+            arrived = Arrived("", encode(one), milliseconds(at))
+            self.keeper.take(TOPIC_OF[type(one)], [arrived], {0: 1}, NOW)
         return self
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:

@@ -41,7 +41,7 @@ class Reading:
             raise _error(self._log.problem)
         for record in self._log.records[self._next :]:
             self._next += 1
-            yield Part(VERDICTS, [Arrived("", encode(record))], {0: self._next})
+            yield Part(VERDICTS, [Arrived("", encode(record), 0)], {0: self._next})
 
     def behind(self):
         return len(self._log.records) - self._next
@@ -138,13 +138,13 @@ def test_a_folder_that_takes_no_file_is_an_error_with_its_place(tmp_path):
 def test_a_damaged_store_that_cannot_be_made_anew_yet_is_once_it_can(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "RETRY", 0.01)
     log = Log(verdict("v-1"))
-    full = 3
+    full, full_disk = 3, StoreFailed("the disk is full")
 
     def opened(directory):
         nonlocal full
         if full:
             full -= 1
-            raise StoreFailed("the disk is full")
+            raise full_disk
         return open_to_write(directory)
 
     with feeding(tmp_path, log) as feeder:

@@ -2,10 +2,12 @@
 
 from itertools import permutations
 
+import pytest
+
 from pipeline.console import tidying
 from pipeline.console.keeping import Arrived
 from pipeline.console.lookups import Lookups, Owner
-from pipeline.console.store import open_to_write
+from pipeline.console.store import milliseconds, open_to_write
 from pipeline.console.tidying import tidy
 from schemas.codec import encode
 from schemas.topics import VERDICTS
@@ -69,7 +71,7 @@ def test_totals_of_a_minute_replace_what_was_told_of_it_before(tmp_path):
 
 def test_a_value_that_is_no_record_is_passed_over_and_counted(tmp_path):
     kept = Kept(tmp_path)
-    records = [Arrived("", b"{"), Arrived("", encode(verdict())), Arrived("", b"[]")]
+    records = [Arrived("", value, 0) for value in (b"{", encode(verdict()), b"[]")]
 
     kept.keeper.take(VERDICTS, records, {0: 3}, NOW)
 
@@ -106,11 +108,67 @@ def test_an_erased_customer_is_in_no_byte_of_the_store(tmp_path):
     assert b"bob-who-stays" in held
 
 
+THEIRS = (
+    broken(customer="bob"),
+    verdict(customer="ann", revision=2),
+    outcome(customer="bob", ending="abandoned"),
+    outcome(customer="ann", revision=2),
+    session(customer="bob"),
+    session(customer="ann", revision=2),
+)
+"""What was Bob's became Ann's; Ann is erased."""
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_what_was_erased_comes_back_in_no_revision_whatever_is_read_first(tmp_path, order):
+    expected = Kept(tmp_path / "expected").keep(*THEIRS).rows("journey_tallies")
+    kept = Kept(tmp_path / "anew")
+
+    for part in order:
+        if part == 2:
+            kept.keep(change("erased", "ann"), at=ago(minutes=1))
+        else:
+            kept.keep(*THEIRS[part::2], at=ago(minutes=3 - part))
+    kept.keep(*THEIRS, at=ago(minutes=2))  # read once more, from the beginning
+
+    assert kept.rows("verdicts") == kept.rows("journeys") == kept.rows("sessions") == []
+    sums = [row for row in kept.rows("journey_tallies") if any(row[5:8])]
+    assert sums == [row for row in expected if any(row[5:8])]
+    assert sum(sum(row[4:]) for row in kept.rows("verdict_tallies") if row[0] == 1) == 1
+
+
+def test_what_was_erased_comes_back_in_no_revision_where_one_batch_has_all(tmp_path):
+    kept = Kept(tmp_path).keep(change("erased", "ann"), at=ago(minutes=1))
+    records = [Arrived("", encode(one), milliseconds(ago(minutes=2))) for one in THEIRS[:2]]
+
+    kept.keeper.take(VERDICTS, records, {0: 2}, NOW)
+
+    assert kept.rows("verdicts") == []
+
+
+def test_what_a_customer_does_after_being_erased_is_kept_under_the_same_ids_too(tmp_path):
+    kept = Kept(tmp_path).keep(*THEIRS, at=ago(minutes=3))
+    kept.keep(change("erased", "ann"), at=ago(minutes=2))
+
+    kept.keep(verdict(customer="ann"), at=ago(minutes=1))
+
+    assert [row[1:3] for row in kept.rows("verdicts")] == [("v-1", "ann")]
+
+
+def test_what_became_anothers_before_the_erasure_stays_theirs(tmp_path):
+    kept = Kept(tmp_path).keep(*THEIRS[:2], at=ago(minutes=3))
+    kept.keep(change("erased", "ann"), at=ago(minutes=1))
+
+    kept.keep(verdict(customer="eve", revision=3), *THEIRS[:2], at=ago(minutes=2))
+
+    assert [row[1:3] for row in kept.rows("verdicts")] == [("v-1", "eve")]
+
+
 def test_what_a_topic_deleted_by_its_key_is_gone(tmp_path):
     kept = Kept(tmp_path).keep(outcome(), session())
 
-    kept.keeper.take("journey-outcomes", [Arrived("j-1", None)], {0: 2}, NOW)
-    kept.keeper.take("sessions", [Arrived("s-1", None)], {0: 2}, NOW)
+    kept.keeper.take("journey-outcomes", [Arrived("j-1", None, 0)], {0: 2}, NOW)
+    kept.keeper.take("sessions", [Arrived("s-1", None, 0)], {0: 2}, NOW)
 
     assert kept.rows("journeys") == kept.rows("sessions") == []
 

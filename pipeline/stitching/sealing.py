@@ -105,6 +105,9 @@ def seal(state: CustomerState, rules: Rules) -> None:
         _let_go(state, sum(one.at < cut for one in tail), rules)
     if len(state.tail) > rules.touchpoints_max:
         _force(state, len(state.tail) - rules.touchpoints_max // 2, rules)
+    if len(state.tail) < SEAL_FROM:  # as many of the longest take less; most customers have fewer
+        state.looked = SEAL_FROM
+        return
     room = TAIL_BYTES_MAX - len(_encode(state.tail))
     while room < 0 and len(state.tail) > 1:
         _force(state, len(state.tail) // 2, rules)

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     FIELD_MISSING = "field_missing"
     FIELD_INVALID = "field_invalid"
     TIME_INVALID = "time_invalid"
+    PROCESSING_FAILED = "processing_failed"
     CALL_UNKNOWN = "call_unknown"
     NO_IDENTIFIER = "no_identifier"
     KEY_MISSING = "key_missing"

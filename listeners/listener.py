@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from listeners.adapters.adapter import Context, Envelope, Limits, id_of
+from listeners.adapting import adapted
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
@@ -27,10 +28,8 @@ from listeners.telemetry import Telemetry
 from listeners.tokens import Tokens
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
-from schemas.identifiers import primary
 from schemas.letters import Door
 from schemas.records import Channel
-from schemas.topics import TOUCHPOINTS
 
 _ACCEPTED: Final = b'{"id":'
 _AS_ACCEPTED: Final = b',"status":"accepted"}'
@@ -182,20 +181,21 @@ class Listener:
         channels: dict[Channel, int] = {}
         faults: dict[Reason, int] = {}
         first: ItemRefused | None = None
-        adapt, source = DIALECTS[delivery.dialect].adapter.adapt, context.source
+        adapter, source = DIALECTS[delivery.dialect].adapter, context.source
         for item in envelope.items:
             try:
-                touchpoint = adapt(item, context)
+                touchpoint, record = adapted(adapter, item, context)
             except ItemRefused as fault:
                 first = first or fault
+                if fault.reason == Reason.PROCESSING_FAILED:
+                    self._telemetry.adapter_failed(delivery.dialect, fault.found)
                 door = door_of(delivery.dialect, context)
                 letter = letter_of(fault, source, item, context.received_at, door)
                 records.append(outgoing(letter))
                 receipts.append(_rejection_of(fault, item))
                 faults[fault.reason] = faults.get(fault.reason, 0) + 1
                 continue
-            key = primary(touchpoint.identifiers, source, touchpoint.session_hint, touchpoint.id)
-            records.append(Outgoing(TOUCHPOINTS, key, encode(touchpoint)))
+            records.append(record)
             receipts.append(_ACCEPTED + encode(touchpoint.id) + _AS_ACCEPTED)
             channels[touchpoint.channel] = channels.get(touchpoint.channel, 0) + 1
         rejected = sum(faults.values())

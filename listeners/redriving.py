@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from listeners.adapters.adapter import Context, Limits, id_of
+from listeners.adapting import adapted
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Refused, Unauthorised
@@ -21,11 +22,10 @@ from listeners.exchange import Delivery
 from listeners.letters import door_of, letter_of, outgoing, refusal_of_body
 from listeners.publishers.publisher import Outgoing
 from listeners.settings import ListenerSettings, SourceSettings
-from schemas.codec import decode_touchpoint, encode
+from schemas.codec import decode_touchpoint
 from schemas.errors import ContractViolation
 from schemas.identifiers import primary
 from schemas.letters import CONTENT_BYTES_MAX, DeadLetter, Door
-from schemas.records import Touchpoint
 from schemas.topics import TOUCHPOINTS
 
 Unsent = Literal["truncated", "empty", "no_source", "no_door"]
@@ -96,7 +96,10 @@ class Redriving:
             touchpoint = decode_touchpoint(letter.content)
         except ContractViolation as fault:
             return Judged([], [_said(letter, now, "refused")], [fault])
-        sent = [_sent(touchpoint, letter.content)]
+        key = primary(
+            touchpoint.identifiers, touchpoint.source, touchpoint.session_hint, touchpoint.id
+        )
+        sent = [Outgoing(TOUCHPOINTS, key, letter.content)]
         return Judged(sent, [_said(letter, now, "accepted")], [])
 
     def _of_door(self, letter: DeadLetter, door: Door, now: datetime) -> Judged:
@@ -114,11 +117,11 @@ class Redriving:
         try:
             for item in self._items(letter, door, context):
                 try:
-                    touchpoint = adapter.adapt(item, context)
+                    _, record = adapted(adapter, item, context)
                 except ItemRefused as fault:
                     refuse(fault, item, door_of(door.dialect, context))
                 else:
-                    sent.append(_sent(touchpoint, encode(touchpoint)))
+                    sent.append(record)
         except Refused as error:
             refuse(refusal_of_body(error), letter.content, door)
         letters = [outgoing(one) for one in refused]
@@ -164,11 +167,6 @@ def _ids_of(letter: DeadLetter) -> Callable[[], str]:
     """Ids for items that have none: sent again once more, they are the same."""
     numbers = count()
     return lambda: id_of(letter.source, (letter.id, next(numbers)))
-
-
-def _sent(touchpoint: Touchpoint, value: bytes) -> Outgoing:
-    key = primary(touchpoint.identifiers, touchpoint.source, touchpoint.session_hint, touchpoint.id)
-    return Outgoing(TOUCHPOINTS, key, value)
 
 
 def _said(letter: DeadLetter, now: datetime, what: Literal["accepted", "refused"]) -> Outgoing:

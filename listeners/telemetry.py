@@ -89,6 +89,7 @@ class Telemetry:
         }
         self._blocked = {why: blocked.labels(why) for why in NAMES_NOBODY}
         self._seconds_of: dict[str, Histogram] = {}
+        self._failures: set[tuple[str, str]] = set()
 
     def touchpoint_received(self, channel: Channel, count: int = 1) -> None:
         """So many touchpoints of a channel are durable."""
@@ -112,6 +113,12 @@ class Telemetry:
             reason.value,
             extra={"reason": reason.value, "source": source, "count": count},
         )
+
+    def adapter_failed(self, dialect: str, place: str) -> None:
+        """An adapter raised what it should not have. ERROR, once a place: a person must mend it."""
+        if (dialect, place) not in self._failures:
+            self._failures.add((dialect, place))
+            self._log.error("the adapter of %s fails by our fault: %s", dialect, place)
 
     def time_adjusted(self, limit: str, source: str, count: int = 1) -> None:
         """So many times were replaced or corrected; nothing is lost."""

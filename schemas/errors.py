@@ -4,6 +4,8 @@ ValueError
 └── ContractViolation   a record or a value breaks its contract: where, expected, found
 """
 
+import traceback
+from pathlib import Path
 from typing import Final
 
 FOUND_LENGTH_MAX: Final = 120
@@ -26,3 +28,11 @@ class ContractViolation(ValueError):
             found if len(found) <= FOUND_LENGTH_MAX else found[: FOUND_LENGTH_MAX - 1] + "…"
         )
         super().__init__(f"expected {expected}; found {self.found} at {where}")
+
+
+def place_of(error: BaseException) -> str:
+    """`KeyError at rasa.py:130`; without the message, which may repeat what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"

@@ -196,7 +196,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     if event is None:
         raise lacks(where="$.event", expected="the name of what happened")
     name = NAMES.get(event) or event.removeprefix("$") or event
-    lib = given.get("$lib") or context.shared
+    lib = _plain(given.get("$lib")) or context.shared
     people = people_of(event, written, given, lib, context)
     identifiers = identifiers_of(people, context, PLACES)
     properties = _properties(event, written, given, lib)

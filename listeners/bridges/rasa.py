@@ -6,7 +6,8 @@
 The table `[kafka]` of the settings says where Rasa's brokers are and how to log in to them; the
 write key stands in TOUCHPOINTS_BRIDGE_KEY. Offsets are committed after the listener has answered
 200, and an event's id is topic/partition/offset: what is read again after a crash is the same
-touchpoint.
+touchpoint. What the listener will never take (400, 413) is sent in halves; one event that it
+refuses alone is logged and left out.
 """
 
 import argparse
@@ -121,23 +122,36 @@ def forward(
                 raise KafkaException(error)
             if (line := line_of(message)) is not None:
                 lines.append(line)
-        if lines and not _delivered(b"[" + b",".join(lines) + b"]", post, stop, wait):
+        if lines and not _delivered(lines, post, stop, wait):
             return
         consumer.commit(asynchronous=False)
 
 
 def _delivered(
-    body: bytes,
+    lines: Sequence[bytes],
     post: Callable[[bytes], None],
     stop: Callable[[], bool],
     wait: Callable[[float], object],
 ) -> bool:
-    """Post until it is taken; False when told to stop before, and nothing is committed."""
+    """Post until it is taken; False when told to stop before, and nothing is committed.
+
+    What will never be taken is halved, so that what is wrong with one event, or too much at once,
+    costs no other; an event that is never taken alone is lost, and logged.
+    """
     pause = 1.0
+    body = b"[" + b",".join(lines) + b"]"
     while not stop():
         try:
             post(body)
         except NotTaken as error:
+            if error.final and len(lines) == 1:
+                _log.error("the event %s is lost: %s", json.loads(lines[0])["id"], error)
+                return True
+            if error.final:
+                half = len(lines) // 2
+                return all(
+                    _delivered(part, post, stop, wait) for part in (lines[:half], lines[half:])
+                )
             _log.warning("the listener is away: %s", error)
             wait(max(error.retry_after, pause * random.uniform(0.5, 1)))
             pause = min(2 * pause, PAUSE_MAX)

@@ -23,7 +23,6 @@ from pipeline.cli.topic_log import everything
 from pipeline.runtimes.embedded import receipts
 from pipeline.runtimes.embedded.database import open_reader
 from pipeline.runtimes.embedded.orders import Append
-from pipeline.runtimes.failures import PROCESSING_FAILED
 from pipeline.topology import TOO_LATE
 from schemas.codec import decode
 from schemas.letters import DeadLetter
@@ -42,7 +41,7 @@ touchpoints redrive --reason processing_failed --bootstrap-servers localhost:909
 
 IDENTIFIER_CAP: Final = "identifier_cap"
 
-REASONS: Final = (*Reason, PROCESSING_FAILED, TOO_LATE, IDENTIFIER_CAP)
+REASONS: Final = (*Reason, TOO_LATE, IDENTIFIER_CAP)
 """Why a letter may have been written."""
 
 LETTERS_AT_ONCE: Final = 1_000

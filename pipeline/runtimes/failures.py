@@ -1,13 +1,11 @@
 """What is kept of a touchpoint that the core failed on."""
 
-import traceback
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from pipeline.stitching.ids import dead_letter_of
 from schemas import codec
-from schemas.errors import ContractViolation
+from schemas.errors import ContractViolation, place_of
 from schemas.letters import CONTENT_BYTES_MAX, DeadLetter
 
 PROCESSING_FAILED: Final = "processing_failed"
@@ -46,15 +44,8 @@ def dead_letter(value: bytes, stage: str, error: Exception, now: datetime) -> De
         reason=PROCESSING_FAILED,
         where=stage,
         expected="a touchpoint that the stage can take in",
-        found=_place(error),
+        found=place_of(error),
         received_at=received_at,
         content=value[:CONTENT_BYTES_MAX],
         truncated=len(value) > CONTENT_BYTES_MAX,
     )
-
-
-def _place(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"

@@ -127,8 +127,10 @@ def _said(event: Mapping[str, Any], context: Context, line: str) -> Said:
         kept["parse_data"] = {
             name: parsed[name] for name in ("intent", "intent_ranking") if name in parsed
         }
+        entities = parsed.get("entities")
         kept["entities"] = [
-            text(mapping(one).get("entity")) for one in parsed.get("entities") or ()
+            text(mapping(one).get("entity"))
+            for one in (entities if isinstance(entities, list) else [])
         ]
     return Said(
         name=action or NAMES.get(kind, kind),

@@ -44,6 +44,9 @@ from schemas.records import Scale, Touchpoint
 TOKEN: Final = "I-Twilio-Idempotency-Token"
 """The header that stays the same when Twilio sends a request again. It is not signed."""
 
+PROGRESS: Final = "call-progress-events"
+"""What `CallbackSource` says of a call's own status, which numbers its requests."""
+
 ATTESTED: Final = "TN-Validation-Passed-A"
 """The caller's network knows the caller, and that the number is theirs."""
 
@@ -149,9 +152,15 @@ def _request(fields: Mapping[str, Any], value: Mapping[str, Any], context: Conte
         signals=call.signals,
         intent=text(query.get("intent")),
         rating=_rating(fields, query),
-        # A leg counts for itself, and is filed under its parent.
-        sequence=None if "ParentCallSid" in fields else sequence_of(fields.get("SequenceNumber")),
+        sequence=_sequence(fields),
     )
+
+
+def _sequence(fields: Mapping[str, Any]) -> int | None:
+    """The number within the call: a leg's and a conference's count for themselves."""
+    if fields.get("CallbackSource") != PROGRESS or "ParentCallSid" in fields:
+        return None
+    return sequence_of(fields.get("SequenceNumber"))
 
 
 def _content(value: Mapping[str, Any], *, once: bool) -> Sequence[str] | None:

@@ -58,7 +58,7 @@ def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
 def scale_of(answer: Mapping[str, Any]) -> Scale | None:
     """The scale of an answer, None where it is no score."""
     field = mapping(answer.get("field"))
-    kind, ref = field.get("type"), str(field.get("ref") or "").lower()
+    kind, ref = text(field.get("type")), str(field.get("ref") or "").lower()
     if kind not in _SCORED or number(answer.get("number")) is None:
         return None
     if kind == "nps":

@@ -216,3 +216,11 @@ async def test_an_event_that_cannot_be_one_spoils_no_other(change):
 
     assert [one["status"] for one in receipts(receipt)] == ["accepted", "rejected"]
     assert len(door.letters) == 1
+
+
+async def test_a_library_that_is_no_text_is_none():
+    door = Door()
+
+    receipt = await send(door, event(), event(**{"$lib": [1]}), event(**{"$lib": {"a": 1}}))
+
+    assert (receipt.accepted, receipt.rejected) == (3, 0)

@@ -218,3 +218,10 @@ async def test_what_is_no_event_is_refused_beside_good_ones(wrong, where):
     assert (receipt.accepted, receipt.rejected) == (1, 1)
     assert receipt.fault.where == where
     assert receipt.fault.reason in (Reason.FIELD_MISSING, Reason.TIME_INVALID)
+
+
+@pytest.mark.parametrize("entities", [True, 3, "gas", {"entity": "gas"}])
+async def test_entities_that_are_no_list_are_none(entities):
+    (one,) = await told(event("user", parse_data={"intent": {"name": "pay"}, "entities": entities}))
+
+    assert (one.intent, properties(one)["entities"]) == ("pay", [])

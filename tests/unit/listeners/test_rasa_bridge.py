@@ -1,9 +1,10 @@
+import asyncio
 import json
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from listeners.bridges.asterisk import NotTaken
+from listeners.bridges.asterisk import NotTaken, poster
 from listeners.bridges.rasa import forward
 from tests.unit.listeners.doors import Door
 from tests.unit.listeners.signing import request
@@ -98,6 +99,51 @@ def test_nothing_is_committed_before_it_was_taken():
     assert len(set(tried)) == 1
     assert pauses[0] == 7.0
     assert consumer.committed == 1
+
+
+async def test_an_event_that_the_listener_never_takes_is_lost_alone_and_said_once(caplog):
+    consumer = Consumer(messages(EVENT, "poison", EVENT, EVENT, EVENT))
+    poison = b"unreadable"
+
+    def post(body):
+        if poison in body:
+            raise NotTaken(400, final=True)
+
+    tried, pauses = run(consumer, post, attempts=20)
+    door = Door()
+    for body in tried:
+        if poison not in body:
+            await door.listener.receive(body, request("rasa", {}))
+
+    assert [one.id for one in door.touchpoints] == [f"rasa_core_events/2/{n}" for n in (0, 2, 3, 4)]
+    assert (consumer.committed, pauses) == (5, [])
+    assert [one.getMessage() for one in caplog.records] == [
+        "the event rasa_core_events/2/1 is lost: it answers 400"
+    ]
+
+
+async def test_a_body_beyond_the_listeners_limit_is_sent_in_parts():
+    door = Door(body_bytes_max=20_000)
+    consumer = Consumer(messages(*[EVENT | {"note": "x" * 900}] * 100))
+
+    async with door.served() as url:
+        post = poster(f"{url}/chatbot/rasa", "any")
+        tried, pauses = await asyncio.to_thread(run, consumer, post, 40)
+
+    assert (len(door.touchpoints), consumer.committed, pauses) == (100, 100, [])
+    assert len(tried) == 15  # 100, then 50, 25 and 12 or 13 a body.
+
+
+def test_told_to_stop_between_the_parts_of_a_batch_nothing_is_committed():
+    consumer = Consumer(messages(*[EVENT] * 4))
+
+    def post(body):
+        if body.count(b"event") > 1:
+            raise NotTaken(413, final=True)
+
+    run(consumer, post, attempts=3)
+
+    assert consumer.committed == 0
 
 
 def test_told_to_stop_while_the_listener_is_away_it_leaves_the_rest_for_the_next_one():

@@ -116,6 +116,43 @@ def test_a_twilio_request_changed_anywhere_is_refused(url, pairs, token):
     assert reason_of("twilio", wire, form(pairs), token) == Reason.SIGNATURE_INVALID
 
 
+SID, LEG = "CA" + "0123456789abcdef" * 2, "CA" + "fedcba9876543210" * 2
+BARE = [("ApiVersion", "2010-04-01"), ("CallSid", SID), ("From", "+442079460042")]
+LIVE = [*BARE[:2], ("CallStatus", "in-progress")]
+OF_LEG = [*BARE[:2], ("ParentCallSid", LEG)]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "cut"),
+    [
+        (BARE, [BARE[0], ("CallSi", f"d{SID}"), BARE[2]]),
+        (BARE, [("ApiVersion", f"2010-04-01CallSid{SID}"), BARE[2]]),
+        (BARE, [("ApiVersion2010-04-01CallSid", SID), BARE[2]]),
+        (BARE, [BARE[0], ("CallSid", f"{SID}From+442079460042")]),
+        (BARE, [BARE[0], ("CallSid", SID[:12]), (SID[12:] + "From", "+442079460042")]),
+        (LIVE, [*LIVE[:2], ("CallStatu", "sin-progress")]),
+        (LIVE, [*LIVE[:2], ("CallStatus", "in-"), ("progress", "")]),
+        (OF_LEG, [("A", f"piVersion2010-04-01CallSid{SID}Parent"), ("CallSid", LEG)]),
+        (CALL, [("CallSi", "dCA1234567890ABCDE"), *CALL[1:]]),
+    ],
+    ids=["name", "swallowed", "prefix", "more", "less", "status", "less-status", "leg", "short"],
+)
+def test_a_twilio_form_cut_so_that_its_call_is_another_is_refused(pairs, cut):
+    headers = {"X-Twilio-Signature": twilio_signature(EXAMPLE, pairs)}
+    assert twilio_signature(EXAMPLE, cut) == headers["X-Twilio-Signature"]
+
+    assert check("twilio", wired(headers, EXAMPLE), form(pairs), TWILIO_TOKEN).call is not None
+    given = (wired(headers, EXAMPLE), form(cut), TWILIO_TOKEN)
+    assert reason_of("twilio", *given) == Reason.SIGNATURE_INVALID
+
+
+def test_a_twilio_form_of_no_call_needs_none():
+    pairs = [("EventType", "task.created"), ("TaskAttributes", f'{{"call_sid":"{SID}"}}')]
+    wire = wired({"X-Twilio-Signature": twilio_signature(EXAMPLE, pairs)}, EXAMPLE)
+
+    assert check("twilio", wire, form(pairs), TWILIO_TOKEN).call is None
+
+
 def test_twilios_json_is_signed_by_its_hash_in_the_address():
     body = b'[{"specversion": "1.0"}]'
     url = f"{BASE}/ivr/twilio?bodySHA256={sha256_hex(body)}"

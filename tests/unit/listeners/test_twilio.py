@@ -180,6 +180,14 @@ async def test_a_leg_counts_for_itself_so_its_numbers_do_not_order_the_call():
     assert (leg.session_hint, leg.sequence) == ("CA-1", None)
 
 
+async def test_a_conference_counts_for_itself_so_its_numbers_do_not_order_the_call():
+    one = await told(
+        {"ConferenceSid": "CF1", "StatusCallbackEvent": "participant-join", "SequenceNumber": "0"}
+    )
+
+    assert (one.session_hint, one.sequence) == ("CA1", None)
+
+
 async def test_a_status_before_the_end_ends_nothing():
     one = await told({"CallbackSource": "call-progress-events", "CallStatus": "ringing"})
 

@@ -132,6 +132,23 @@ async def test_what_was_recorded_of_a_call_is_refused_once_the_call_is_over():
     assert door.counted("touchpoints_rejected_total", reason="signature_expired") == 2
 
 
+async def test_what_was_recorded_of_a_call_is_refused_however_it_is_cut():
+    door = signing_door("twilio", TWILIO_TOKEN)
+    await told(CHOICE, "menu=main", token="t-1", door=door)
+    await told(OVER, token="t-2", door=door)
+    door.later(hours=1)
+    pairs = list((CALL | CHOICE).items())
+    url = f"{BASE}/ivr/twilio?menu=main"
+    signature = {"X-Twilio-Signature": twilio_signature(url, pairs)}
+    cut = form([("CallSi", "dCA1"), *(pair for pair in pairs if pair[0] != "CallSid")])
+
+    with pytest.raises(Unauthorised) as caught:
+        await door.listener.receive(cut, request("twilio", signature, url))
+
+    assert caught.value.reason == Reason.SIGNATURE_INVALID
+    assert len(door.touchpoints) == 2
+
+
 async def test_a_call_whose_end_nobody_told_is_over_after_a_day():
     door = signing_door("twilio", TWILIO_TOKEN)
     await told(RINGING, "menu=main", token="t-1", door=door)

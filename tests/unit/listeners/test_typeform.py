@@ -67,6 +67,8 @@ async def test_each_scored_answer_is_a_touchpoint_of_its_own():
         (score(4, "cesium"), None),
         (score(4, "how-was-it", "rating"), None),
         (score(4, "ces", "number"), None),
+        (score(4, "ces", []), None),
+        (score(4, "ces", {"a": 1}), None),
     ],
 )
 async def test_the_scale_is_what_the_fields_reference_says(answer, scale):

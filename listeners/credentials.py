@@ -28,6 +28,12 @@ QUERY_NAMES: Final = ("writeKey", "api_key", "token", "access_token")
 HASH_LENGTH: Final = 32
 """Hex digits of a personal identifier's hash: 128 bits, so that no two people meet."""
 
+FINGERPRINT_LENGTH: Final = 8
+"""Hex digits that tell two keys apart: too few to be sure of a key that somebody guessed."""
+
+_FINGERPRINTED: Final = b"\0which key"
+"""No identifier has a NUL, so that this is nobody's hash."""
+
 _SOURCE_LENGTH_MAX: Final = 64
 _NAMES_MAX: Final = 1_000
 _LOCAL: Final = ("http://localhost", "http://127.0.0.1", "http://[::1]")
@@ -48,6 +54,12 @@ def hash_identifier(value: str, key: bytes) -> str:
     hashing = _keyed(key).copy()
     hashing.update(value.encode())
     return hashing.hexdigest()[:HASH_LENGTH]
+
+
+@lru_cache(maxsize=8)
+def fingerprint(key: bytes) -> str:
+    """Which key it is, for whoever has it too: an HMAC of a fixed text, its first 8 hex digits."""
+    return hmac.new(key, _FINGERPRINTED, "sha256").hexdigest()[:FINGERPRINT_LENGTH]
 
 
 @lru_cache(maxsize=8)

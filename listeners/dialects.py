@@ -64,6 +64,8 @@ class Dialect(NamedTuple):
         bearer: Whether its maker may show a token that is signed; see `tokens`.
         opened: Makes a body, as received, the bytes that the adapter unpacks.
         answer: What the emitter is told of a receipt that is a success.
+        shared: What a body's headers say of all its items, as `Envelope` has it, for a dead letter.
+        partial: Whether a body can be read only with headers or a query that no letter keeps.
     """
 
     adapter: Adapter
@@ -76,6 +78,8 @@ class Dialect(NamedTuple):
     bearer: bool = False
     opened: Callable[[bytes, Delivery, int], bytes] = bodies.delivered
     answer: Callable[[Receipt], Answer] = receipted
+    shared: Callable[[Delivery], str | None] = lambda _: None
+    partial: Callable[[Delivery], bool] = lambda _: False
 
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -180,9 +184,14 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         ),
         discards=("/s",),
         opened=posthog.opened,
+        shared=posthog.shared,
+        partial=posthog.partial,
     ),
     "cloudevents": Dialect(
-        cast(Adapter, cloudevents), (Route("/v1/events"),), opened=cloudevents.opened
+        cast(Adapter, cloudevents),
+        (Route("/v1/events"),),
+        opened=cloudevents.opened,
+        partial=cloudevents.binary,
     ),
 }
 """Every dialect by its name."""

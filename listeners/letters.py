@@ -4,7 +4,11 @@ from datetime import datetime
 from hashlib import sha256
 
 from listeners.adapters.adapter import Context
+from listeners.credentials import fingerprint
+from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Refused
+from listeners.exchange import Delivery
+from listeners.numbering import Numbered
 from listeners.publishers.publisher import Outgoing
 from schemas.codec import encode
 from schemas.letters import CONTENT_BYTES_MAX, DeadLetter, Door
@@ -45,12 +49,37 @@ def outgoing(letter: DeadLetter) -> Outgoing:
 
 def door_of(dialect: str, context: Context) -> Door:
     """How an item came in."""
-    shift = context.shift
+    shift, ids = context.shift, context.new_id
+    origin, item = (ids.origin, ids.item) if isinstance(ids, Numbered) else (None, 0)
     return Door(
         dialect=dialect,
         call=context.call,
         shared=context.shared,
         shift=None if shift is None else shift.total_seconds(),
+        hashed_by=fingerprint(context.hash_key),
+        origin=origin,
+        item=item,
+    )
+
+
+def door_of_body(delivery: Delivery, hash_key: bytes, origin: str | None) -> Door:
+    """How a whole body came in.
+
+    Args:
+        delivery: What the wire said of it.
+        hash_key: Keys the hash of personal identifiers.
+        origin: What identifies it, where it was signed.
+    """
+    dialect = DIALECTS[delivery.dialect]
+    return Door(
+        dialect=delivery.dialect,
+        call=delivery.call,
+        body=True,
+        encoding=delivery.encoding,
+        shared=dialect.shared(delivery),
+        hashed_by=fingerprint(hash_key),
+        origin=origin,
+        partial=dialect.partial(delivery),
     )
 
 

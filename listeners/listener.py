@@ -7,19 +7,19 @@ left to the pipeline.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any, Final
 
 import msgspec
 
-from listeners.adapters.adapter import Context, Envelope, Limits, id_of
+from listeners.adapters.adapter import Context, Envelope, Limits
 from listeners.adapting import adapted
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Reason, Refused, Unauthorised, Unavailable, Unreadable
 from listeners.exchange import Delivery, Receipt
-from listeners.letters import door_of, letter_of, outgoing, refusal_of_body
+from listeners.letters import door_of, door_of_body, letter_of, outgoing, refusal_of_body
+from listeners.numbering import Numbered, in_turn
 from listeners.publishers.publisher import KnowsReadiness, Outgoing, Publisher
 from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
@@ -28,7 +28,6 @@ from listeners.telemetry import Telemetry
 from listeners.tokens import Tokens
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
-from schemas.letters import Door
 from schemas.records import Channel
 
 _ACCEPTED: Final = b'{"id":'
@@ -130,7 +129,10 @@ class Listener:
             name = "unknown" if source is None else source.name
             self._telemetry.touchpoint_rejected(refused.reason, name)
             if isinstance(refused, Unreadable) and source is not None:
-                await self._publish([_letter_of_body(refused, name, body, received_at, delivery)])
+                origin = None if signed is None else signed.id
+                door = door_of_body(delivery, self._hash_key, origin)
+                fault = refusal_of_body(refused)
+                await self._publish([outgoing(letter_of(fault, name, body, received_at, door))])
             raise
         context = self._context(source, delivery, envelope, received_at, signed)
         receipt, records, channels, faults = self._adapted(envelope, delivery, context)
@@ -182,7 +184,7 @@ class Listener:
         faults: dict[Reason, int] = {}
         first: ItemRefused | None = None
         adapter, source = DIALECTS[delivery.dialect].adapter, context.source
-        for item in envelope.items:
+        for item in in_turn(envelope.items, context.new_id):
             try:
                 touchpoint, record = adapted(adapter, item, context)
             except ItemRefused as fault:
@@ -309,17 +311,7 @@ class Listener:
 
 def _ids_of(signed: Signed, new_id: Callable[[], str]) -> Callable[[], str]:
     """Ids for the items of a signed delivery that have none: sent again, they are the same."""
-    if signed.id is None:
-        return new_id
-    numbers = count()
-    return lambda: id_of(signed.source.name, (signed.id, next(numbers)))
-
-
-def _letter_of_body(
-    refused: Refused, source: str, body: bytes, received_at: datetime, delivery: Delivery
-) -> Outgoing:
-    door = Door(dialect=delivery.dialect, call=delivery.call, body=True, encoding=delivery.encoding)
-    return outgoing(letter_of(refusal_of_body(refused), source, body, received_at, door))
+    return new_id if signed.id is None else Numbered(signed.source.name, signed.id)
 
 
 def _rejection_of(fault: ItemRefused, item: bytes) -> bytes:

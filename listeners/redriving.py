@@ -6,20 +6,20 @@ Either way what comes of one letter is the same however often it is sent - ids, 
 that a repeat is absorbed as any repeat is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from listeners.adapters.adapter import Context, Limits, id_of
+from listeners.adapters.adapter import Context, Limits
 from listeners.adapting import adapted
-from listeners.credentials import Credentials
+from listeners.credentials import Credentials, fingerprint
 from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Refused, Unauthorised
 from listeners.exchange import Delivery
 from listeners.letters import door_of, letter_of, outgoing, refusal_of_body
+from listeners.numbering import Numbered, in_turn
 from listeners.publishers.publisher import Outgoing
 from listeners.settings import ListenerSettings, SourceSettings
 from schemas.codec import decode_touchpoint
@@ -28,12 +28,13 @@ from schemas.identifiers import primary
 from schemas.letters import CONTENT_BYTES_MAX, DeadLetter, Door
 from schemas.topics import TOUCHPOINTS
 
-Unsent = Literal["truncated", "empty", "no_source", "no_door"]
+Unsent = Literal["truncated", "empty", "partial", "no_source", "no_door"]
 """Why a letter cannot be sent again; see `UNSENT`."""
 
 UNSENT: Final[Mapping[Unsent, str]] = {
     "truncated": f"cut after {CONTENT_BYTES_MAX} bytes, so that it is not what was sent",
     "empty": "without content",
+    "partial": "whole bodies that are read only with headers or a query, which are not kept",
     "no_source": "of a source that the settings do not name (any more)",
     "no_door": "of a dialect that this version does not know",
 }
@@ -76,9 +77,23 @@ class Redriving:
             return "empty"
         if letter.door is None:
             return None
+        if letter.door.partial:
+            return "partial"
         if letter.door.dialect not in DIALECTS:
             return "no_door"
         return "no_source" if self._source(letter.source) is None else None
+
+    def same_key(self, letter: DeadLetter) -> bool:
+        """Whether its personal identifiers would be hashed by the key of the door it came to.
+
+        Another key makes another customer of the same person, and what is accepted stays so. Of a
+        letter that does not say by which, only a key that is not everybody's is trusted to be it.
+        """
+        if letter.door is None:
+            return True
+        if letter.door.hashed_by is None:
+            return not self._credentials.open
+        return letter.door.hashed_by == fingerprint(self._hash_key)
 
     def judged(self, letter: DeadLetter, now: datetime) -> Judged:
         """Judge one that can be sent again.
@@ -129,15 +144,15 @@ class Redriving:
             letters.append(_said(letter, now, "refused" if refused else "accepted"))
         return Judged(sent, letters, faults)
 
-    def _items(self, letter: DeadLetter, door: Door, context: Context) -> list[bytes]:
+    def _items(self, letter: DeadLetter, door: Door, context: Context) -> Iterable[bytes]:
         if not door.body:
             return [letter.content]
         dialect = DIALECTS[door.dialect]
         delivery = Delivery(door.dialect, door.call, encoding=door.encoding)
         text = dialect.opened(letter.content, delivery, self._bytes_max)
         envelope = dialect.adapter.unpack(text, delivery, self._limits)
-        context.shared = envelope.shared
-        return list(envelope.items)
+        context.shared = envelope.shared or door.shared
+        return in_turn(envelope.items, context.new_id)
 
     def _context(self, letter: DeadLetter, door: Door) -> Context:
         source = self._source(letter.source)
@@ -146,7 +161,7 @@ class Redriving:
             channel=None if source is None else source.channel,
             received_at=letter.received_at,
             hash_key=self._hash_key,
-            new_id=_ids_of(letter),
+            new_id=Numbered(letter.source, door.origin or letter.id, door.item),
             limits=self._limits,
             call=door.call,
             shared=door.shared,
@@ -161,12 +176,6 @@ class Redriving:
             return self._credentials.source_of(name)
         except Unauthorised:  # never, of an open listener
             return None
-
-
-def _ids_of(letter: DeadLetter) -> Callable[[], str]:
-    """Ids for items that have none: sent again once more, they are the same."""
-    numbers = count()
-    return lambda: id_of(letter.source, (letter.id, next(numbers)))
 
 
 def _said(letter: DeadLetter, now: datetime, what: Literal["accepted", "refused"]) -> Outgoing:

@@ -15,8 +15,13 @@ class Door(Record, frozen=True):
     Attributes:
         dialect, call: What it was written in, and what the path said of the items' type.
         body, encoding: Whether the content is a whole body and no item, and how it was compressed.
-        shared: What the body said of all its items, for the dialect's adapter.
+        shared: What the body and its headers said of all items, for the dialect's adapter.
         shift: Seconds to add to the emitter's times, its clock being wrong.
+        hashed_by: A fingerprint of the key that hashed personal identifiers: it tells two keys
+            apart and reveals neither.
+        origin, item: What identifies what it came in, a signed delivery's id or a letter's, and its
+            place there: an id that is missing is derived from both.
+        partial: Whether headers or a query that are not kept said how to read the body.
     """
 
     dialect: str
@@ -25,6 +30,10 @@ class Door(Record, frozen=True):
     encoding: str | None = None
     shared: str | None = None
     shift: float | None = None
+    hashed_by: str | None = None
+    origin: str | None = None
+    item: int = 0
+    partial: bool = False
 
 
 class DeadLetter(Record, frozen=True):

@@ -76,19 +76,27 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def opened(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
     """The JSON bytes of a body; those of a structured event where it came in the binary mode."""
-    kind = delivery.headers.get("Content-Type", "").strip().lower()
-    if kind.startswith(_STRUCTURED) or not _attributes(delivery.headers):
+    if not binary(delivery):
         return bodies.delivered(body, delivery, bytes_max)
     if delivery.encoding:
         body = bodies.delivered(body, delivery, bytes_max)
     elif len(body) > bytes_max:
         raise bodies.too_large(bytes_max)
     event: dict[str, Any] = dict(_attributes(delivery.headers))
-    if kind:
+    if kind := _kind(delivery):
         event["datacontenttype"] = delivery.headers["Content-Type"].strip()
     if body:
         event.update(_data_of(body, kind.partition(";")[0].strip()))
     return _encode(event)
+
+
+def binary(delivery: Delivery) -> bool:
+    """Whether the event stands in the headers, and its body is the data alone."""
+    return not _kind(delivery).startswith(_STRUCTURED) and bool(_attributes(delivery.headers))
+
+
+def _kind(delivery: Delivery) -> str:
+    return delivery.headers.get("Content-Type", "").strip().lower()
 
 
 def _attributes(headers: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -108,7 +108,7 @@ def opened(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
     if not body and delivery.query:
         told = parse_qs(delivery.query).get("data", [""])[0]
         body = told.encode(errors="surrogatepass")
-    if _LZ in delivery.query:
+    if partial(delivery):
         raise _unread_lz()
     text = bodies.delivered(body, delivery, bytes_max)
     if text[:5] == _FORM:
@@ -127,6 +127,11 @@ def opened(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
             message="expected JSON, gzip, or a form with base64 in `data`; found something else",
         ) from error
     return bodies.opened(text, None, bytes_max)
+
+
+def partial(delivery: Delivery) -> bool:
+    """Whether the query says how the body is compressed."""
+    return _LZ in delivery.query
 
 
 def _unread_lz() -> Unreadable:
@@ -157,12 +162,13 @@ def unpack(text: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         batch=listed,
         key=key,
         sent_at=moment_in(headers.get("PostHog-Request-Timestamp") or rest.get("sent_at")),
-        shared=_library(headers),
+        shared=shared(delivery),
     )
 
 
-def _library(headers: Mapping[str, str]) -> str | None:
-    """What wrote the events, for those that do not say."""
+def shared(delivery: Delivery) -> str | None:
+    """The library that wrote the events, for those that do not say."""
+    headers = delivery.headers
     for name in ("PostHog-Sdk-Info", "User-Agent"):
         library = headers.get(name, "").partition("/")[0]
         if library.startswith("posthog-"):

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -57,8 +57,9 @@ def add(subparsers: options.Subparsers) -> None:
         "Send again what could not be used, once what was wrong is mended: settings, a limit, the "
         "program. What a listener refused is judged by that dialect and the settings of now; what "
         "a stage failed on goes back on the log as it is. Ids and times stay, so that nothing "
-        "counts twice, and what was sent is noted, so that it is not sent for ever. Not sent: what "
-        "was cut, what came too late - unless --reason says so - and what was sent before. Works "
+        "counts twice, and what was sent is noted, so that it is not sent for ever. Nothing "
+        "is sent with another identifier_hash_key than the listeners'. Not sent: what was cut, "
+        "what came too late - unless --reason says so - and what was sent before. Works "
         "on the data of `up`, running or not, and on Kafka. Exit codes: 0 done, 1 failed or some "
         "refused again, 2 used wrongly.",
         EXAMPLE,
@@ -98,12 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
     unsent: Counter[str] = Counter()
     refused: list[str] = []
     erasures = None if brokers is not None else _erasures(arguments.data)  # before it is read
+    _check_key(_chosen(arguments, brokers, redriving, Counter()), arguments.count, redriving)
     letters = islice(_chosen(arguments, brokers, redriving, unsent), arguments.count)
     sent = touchpoints = 0
     adapted = False
     now = bootstrap.now()
     with Progress("letters sent", printing=arguments.dry_run) as progress:
         while batch := list(islice(letters, LETTERS_AT_ONCE)):
+            _check_key(batch, None, redriving)  # some may have come since
             judged = [redriving.judged(letter, now) for letter in batch]
             for letter, one in zip(batch, judged, strict=True):
                 refused += [f"{letter.source}: letter {letter.id}: {why}" for why in one.refused]
@@ -125,10 +128,33 @@ def run(arguments: argparse.Namespace) -> int:
     if adapted and chosen.open:
         print(
             "touchpoints: no settings name the sources, so letters were judged as an open listener "
-            "does: any source, and personal identifiers hashed with a key that everybody has",
+            "does, for any source",
             file=sys.stderr,
         )
     return code
+
+
+def _check_key(letters: Iterable[DeadLetter], count: int | None, redriving: Redriving) -> None:
+    """Find letters whose personal identifiers would get another hash.
+
+    Args:
+        letters: Those that are to be sent.
+        count: How many of them; None for all.
+        redriving: Knows the key.
+
+    Raises:
+        Misuse: There is one.
+    """
+    for letter in islice(letters, count):
+        if not redriving.same_key(letter):
+            message = (
+                f"expected the identifier_hash_key of the listener that refused letter {letter.id} "
+                f"(source {letter.source}, {letter.received_at.isoformat()}), from --settings or "
+                "TOUCHPOINTS_IDENTIFIER_HASH_KEY; found another, or none. It would make other "
+                "customers of the same people, for good, so it is not sent. --source, --since "
+                "and --until choose letters of one key"
+            )
+            raise options.Misuse(message)
 
 
 def _chosen(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from listeners.credentials import hashed
 from pipeline.cli.main import main
 from pipeline.runtimes.failures import dead_letter
 from schemas.letters import DeadLetter
@@ -24,6 +25,17 @@ channel = "web"
 """
 
 
+STRICT = MENDED.replace('channel = "web"', "")
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> list[str]:
+    """Settings in which it does not, as its listener had them."""
+    path = tmp_path / "strict.toml"
+    path.write_text(STRICT.format(key="0" * 64))
+    return ["--settings", str(path)]
+
+
 @pytest.fixture
 def mended(tmp_path: Path) -> list[str]:
     """Settings in which the source `kiosk` says its channel."""
@@ -33,8 +45,8 @@ def mended(tmp_path: Path) -> list[str]:
 
 
 def refused(*items: Any) -> list[DeadLetter]:
-    """The letters that an open listener writes of a body's items."""
-    door = Door()
+    """The letters that the listener of the source `kiosk` writes of a body's items."""
+    door = Door(sources=[{"name": "kiosk", "keys": [hashed("kiosk")]}])
     asyncio.run(door.native(*items, key="kiosk"))
     return door.letters
 
@@ -73,18 +85,18 @@ def test_what_was_accepted_is_not_sent_again_whoever_asks(
 
 
 def test_what_is_refused_again_is_noted_and_sent_once_more_only_when_asked(
-    place: Place, mended: list[str], capsys: pytest.CaptureFixture[str]
+    place: Place, strict: list[str], mended: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.append(DEAD_LETTERS, *refused(page_view(channel=None)))
 
-    assert redrive(place) == 1
+    assert redrive(place, *strict) == 1
     assert "expected one of web, app, chatbot, ivr, agent, survey" in capsys.readouterr().err
     letters = place.records(DEAD_LETTERS)
     assert [(one.id, one.redriven) for one in letters] == [
         (letters[0].id, None),
         (letters[0].id, "refused"),
     ]
-    assert redrive(place) == 0
+    assert redrive(place, *strict) == 0
     assert "1 refused again when they were sent before; --again" in capsys.readouterr().out
     assert len(place.values(DEAD_LETTERS)) == 2
 
@@ -110,7 +122,7 @@ def test_what_a_stage_failed_on_goes_back_as_the_bytes_it_was(
 
 
 def test_what_cannot_be_sent_is_counted_by_why(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    place: Place, mended: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     [letter] = refused(page_view(channel=None))
     place.append(
@@ -120,7 +132,7 @@ def test_what_cannot_be_sent_is_counted_by_why(
         changed(letter, id="3", reason="too_late", door=None),
     )
 
-    assert redrive(place) == 0
+    assert redrive(place, *mended) == 0
 
     said = capsys.readouterr().out
     assert "0 dead letters sent again" in said
@@ -146,3 +158,37 @@ def test_a_dry_run_prints_what_replay_reads_and_changes_nothing(
     (tmp_path / "again.ndjson").write_text(said.out)
     assert main(["replay", str(tmp_path / "again.ndjson"), "--topic", "verdicts"]) == 0
     assert len(capfd.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "in-earnest"])
+def test_nothing_is_sent_by_another_key_than_the_listeners(
+    place: Place, mended: list[str], dry: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    sound = page_view(channel=None)
+    foreign = page_view(id="t-2", channel=None, identifiers={"email": "ann@example.com"})
+    [by_itself], [letter] = refused(sound), refused(foreign)
+    other = changed(letter, door=changed(letter.door, hashed_by="00000000"))
+    place.append(DEAD_LETTERS, by_itself, other)
+
+    assert redrive(place, *dry) == 2
+    assert redrive(place, *dry, *mended) == 2
+
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert (
+        f"expected the identifier_hash_key of the listener that refused letter {by_itself.id}"
+        in (said.err)
+    )
+    assert f"refused letter {letter.id} (source kiosk, 2026-11-22T12:00:00+00:00)" in said.err
+    assert place.values(TOUCHPOINTS) == []
+    assert len(place.values(DEAD_LETTERS)) == 2
+
+
+def test_only_the_letters_that_are_chosen_need_the_key(place: Place, mended: list[str]) -> None:
+    [letter] = refused(page_view(channel=None))
+    other = changed(letter, id="2", source="shop", door=changed(letter.door, hashed_by="00000000"))
+    place.append(DEAD_LETTERS, letter, other)
+
+    assert redrive(place, "--source", "kiosk", *mended) == 0
+
+    assert len(place.values(TOUCHPOINTS)) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from listeners.credentials import hashed
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings
 from pipeline import bootstrap
@@ -21,7 +22,7 @@ from schemas.records import Verdict
 from schemas.topics import DEAD_LETTERS, TOUCHPOINTS, VERDICTS
 from tests.contracts.places import Place, changed
 from tests.contracts.test_redrive import MENDED, refused
-from tests.unit.listeners.doors import NOON, page_view
+from tests.unit.listeners.doors import NOON, Door, page_view
 from tests.unit.runtimes.embedded.test_erasing import (
     HERS,
     HIS,
@@ -89,7 +90,9 @@ def test_the_process_that_runs_takes_them_and_judges_them(
     folder = tmp_path / "data"
 
     async def live() -> int:
-        running = bootstrap.embedded(folder, SEEDS, ListenerSettings())
+        kiosk = {"name": "kiosk", "keys": [hashed("kiosk")]}
+        listeners = ListenerSettings(identifier_hash_key="a key of some length", sources=[kiosk])
+        running = bootstrap.embedded(folder, SEEDS, listeners)
         async with running.runtime:
             await running.listener.receive(json.dumps(lost).encode(), Delivery(key="kiosk"))
             asked = ["redrive", *mended, "--data", str(folder)]
@@ -185,7 +188,9 @@ def test_without_data_nothing_is_made(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_letters_judged_without_settings_are_said_to_be(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place.append(DEAD_LETTERS, *refused(page_view(channel=None)))
+    door = Door()  # open, too
+    asyncio.run(door.native(page_view(channel=None), key="kiosk"))
+    place.append(DEAD_LETTERS, *door.letters)
 
     main(["redrive", "--dry-run", *place.arguments])
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from multidict import CIMultiDict
 
-from listeners.credentials import hash_identifier
+from listeners.credentials import fingerprint, hash_identifier
 from listeners.errors import Refused
 from listeners.redriving import Judged, Redriving
 from listeners.settings import ListenerSettings
@@ -19,6 +20,7 @@ from schemas.letters import DeadLetter
 from schemas.letters import Door as Whence
 from schemas.records import Touchpoint
 from tests.unit.listeners.doors import NOON, SHOP, Door, page_view, track, written
+from tests.unit.listeners.signing import WEBHOOK_SECRETS, webhook_headers
 
 LATER = NOON + timedelta(hours=3)
 KEY = "a key of some length"
@@ -49,6 +51,15 @@ async def strict(dialect: str, body: bytes, **limits: Any) -> DeadLetter:
         await door.raw(body, dialect, call="track", key="shop-key")
     [letter] = door.letters
     return letter
+
+
+async def signed(body: bytes, **limits: Any) -> Door:
+    """A listener that was given a body with the generic scheme's signature."""
+    source = {"name": "shop", "signed": "webhook", "secrets": WEBHOOK_SECRETS[:1]}
+    door = Door(sources=[source], identifier_hash_key=KEY, **limits)
+    with suppress(Refused):
+        await door.raw(body, "native", headers=CIMultiDict(webhook_headers(body)))
+    return door
 
 
 async def test_an_item_is_adapted_by_its_own_dialect_and_path():
@@ -150,9 +161,128 @@ async def test_a_body_is_judged_by_its_own_dialect_path_and_compression():
     with suppress(Refused):
         await door.raw(b"\x01\x02", "segment", call="track", key="shop-key", encoding="deflate")
     [letter] = door.letters
-    assert letter.door == Whence(dialect="segment", call="track", body=True, encoding="deflate")
+    assert letter.door == Whence(
+        dialect="segment",
+        call="track",
+        body=True,
+        encoding="deflate",
+        hashed_by=fingerprint(KEY.encode()),
+    )
     call = zlib.compress(written(track(type=None)), wbits=-15)
 
     [made] = touchpoints(judged(replace(letter, content=call)))
 
     assert (made.id, made.name) == ("m-1", "Bill Paid")
+
+
+async def test_what_a_mend_accepts_does_not_take_the_id_of_its_neighbour():
+    lines = [
+        page_view(id=None, occurred_at=None, name="first", signals=["a", "b", "c"]),
+        page_view(id=None, occurred_at=None, name="second"),
+    ]
+    whole = await strict("native", b"hello")
+    whole = replace(whole, content=b"\n".join(written(line) for line in lines))
+
+    before = judged(whole, by=settings(signals_max=2))
+    item = next(letter for letter in letters(before) if not letter.door.body)
+    after, alone = judged(whole), judged(item)
+
+    ids = {made.name: made.id for made in touchpoints(after)}
+    assert ids.keys() == {"first", "second"}
+    assert {made.name: made.id for made in touchpoints(before)} == {"second": ids["second"]}
+    assert alone.touchpoints == after.touchpoints[:1]
+
+
+async def test_an_item_of_a_signed_delivery_gets_the_id_that_it_would_have_got_live():
+    lines = [
+        page_view(id=None, occurred_at=None, name="first", signals=["a", "b", "c"]),
+        page_view(id=None, occurred_at=None, name="second"),
+    ]
+    strictly, mended = await signed(written(lines), signals_max=2), await signed(written(lines))
+
+    first, second = mended.touchpoints
+    assert [made.id for made in strictly.touchpoints] == [second.id]
+    [letter] = strictly.letters
+    assert touchpoints(judged(letter, by=mended.settings)) == [first]
+
+
+async def test_a_body_of_a_signed_delivery_gets_the_ids_that_it_would_have_got_live():
+    body = b"\n".join(
+        written(page_view(id=None, occurred_at=None, name=name)) for name in ("a", "b")
+    )
+    broken, mended = await signed(b"hello"), await signed(body)
+
+    [letter] = broken.letters
+    assert letter.door.body
+    again = judged(replace(letter, content=body), by=mended.settings)
+    assert touchpoints(again) == mended.touchpoints
+
+
+@pytest.mark.parametrize("header", ["User-Agent", "PostHog-Sdk-Info"])
+async def test_a_body_whose_library_stood_in_the_headers_is_judged_as_it_would_have_been_live(
+    header: str,
+):
+    event = {"event": "tap", "distinct_id": "d-1", "uuid": "u-1", "timestamp": NOON.isoformat()}
+    body = written({"batch": [event, event | {"uuid": "u-2"}]})
+    headers = CIMultiDict({header: "posthog-android/3.1"})
+    door = Door(sources=[SHOP | {"channel": None}])
+    with suppress(Refused):
+        await door.raw(b"\xff", "posthog", key="shop-key", headers=headers)
+    await door.raw(body, "posthog", key="shop-key", headers=headers)
+
+    [letter] = door.letters
+    assert letter.door.body
+    again = judged(replace(letter, content=body), by=door.settings)
+    assert touchpoints(again) == door.touchpoints
+    assert {made.channel for made in door.touchpoints} == {"app"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "delivery"),
+    [
+        ("posthog", {"query": "compression=lz64"}),
+        ("cloudevents", {"headers": CIMultiDict({"ce-id": "e-1", "ce-type": "tap"}),
+                         "encoding": "br"}),
+    ],
+    ids=["posthog", "cloudevents"],
+)  # fmt: skip
+async def test_a_body_that_headers_or_a_query_explained_is_not_judged_without_them(
+    dialect: str, delivery: dict[str, Any]
+):
+    door = Door(sources=[SHOP])
+    with suppress(Refused):
+        await door.raw(b"\x01", dialect, key="shop-key", **delivery)
+    [letter] = door.letters
+
+    assert letter.door.body
+    assert Redriving(door.settings).unsent(letter) == "partial"
+
+
+async def test_a_body_that_says_all_itself_is_judged():
+    door = Door(sources=[SHOP])
+    for dialect in ("posthog", "cloudevents"):
+        with suppress(Refused):
+            await door.raw(b"\xff", dialect, key="shop-key")
+
+    assert [Redriving(door.settings).unsent(letter) for letter in door.letters] == [None, None]
+
+
+async def test_a_letter_tells_by_which_key_identifiers_are_hashed_and_not_the_key():
+    item = await strict("native", written(page_view(channel="fax")))
+    whole = await strict("native", b"hello")
+    other = ListenerSettings(identifier_hash_key="another key of some length", sources=[SHOP])
+
+    for letter in (item, whole):
+        assert Redriving(settings()).same_key(letter)
+        assert not Redriving(other).same_key(letter)
+        assert not Redriving(ListenerSettings()).same_key(letter)
+        assert len(letter.door.hashed_by) == 8
+
+
+async def test_a_letter_that_does_not_tell_its_key_is_trusted_to_a_key_that_is_not_everybodys():
+    letter = await strict("native", written(page_view(channel="fax")))
+    letter = replace(letter, door=replace(letter.door, hashed_by=None))
+
+    assert Redriving(settings()).same_key(letter)
+    assert not Redriving(ListenerSettings()).same_key(letter)
+    assert Redriving(ListenerSettings()).same_key(replace(letter, door=None))

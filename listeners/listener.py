@@ -25,7 +25,7 @@ from listeners.rates import Rates
 from listeners.settings import ListenerSettings, SourceSettings
 from listeners.signatures import missing
 from listeners.telemetry import Telemetry
-from listeners.tokens import Tokens
+from listeners.tokens import Tokens, check_alone
 from listeners.webhooks import Signed, Webhooks
 from schemas.codec import encode
 from schemas.records import Channel
@@ -105,12 +105,13 @@ class Listener:
         received_at = self._clock()
         source: SourceSettings | None = None
         signed: Signed | None = None
-        repeated = False
+        by_token = repeated = False
         try:
             dialect = DIALECTS[delivery.dialect]
             signed = self._signed(body, delivery, received_at)
             if signed is None and dialect.bearer and self._tokens:
                 signed = await self._by_token(body, delivery, received_at)
+                by_token = signed is not None
             if signed is not None:
                 source = signed.source
                 repeated = self._webhooks.came_before(signed, received_at)
@@ -123,6 +124,8 @@ class Listener:
                 source = self._source(envelope.key, delivery, received_at)
             elif envelope.key and envelope.key != delivery.key:
                 self._check_same(source, envelope.key)
+            if by_token:
+                check_alone(envelope.items, body)
         except Refused as refused:
             if source is None and self.credentials.open:
                 source = self.credentials.source_of(None)
@@ -160,6 +163,10 @@ class Listener:
             self._telemetry.identifier_blocked(why, number)
         if context.clamped:
             self._telemetry.time_adjusted("future_max", context.source, context.clamped)
+
+    async def close(self) -> None:
+        """End what goes on beside requests: the reading of tokens' keys."""
+        await self._tokens.close()
 
     async def ready(self) -> None:
         """Return when records could be made durable now.

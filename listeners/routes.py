@@ -104,6 +104,7 @@ def application(
             for method in methods:
                 resource.add_route(method, handler)
             resource.add_route("OPTIONS", http.preflight)
+    app.on_cleanup.append(lambda _: listener.close())
     return app
 
 

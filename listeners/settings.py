@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -42,6 +43,7 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEY: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _REDIRECT: Final = re.compile(r"https://[^\s?#]+")
+_THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 
@@ -58,9 +60,12 @@ Count = Annotated[int, Field(gt=0)]
 
 def is_safe(address: str) -> bool:
     """Whether what an address answers cannot be changed on its way: https, or this machine."""
-    return address.startswith(
-        ("https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:")
-    )
+    try:
+        found = urlsplit(address)
+        host = found.hostname
+    except ValueError:
+        return False
+    return found.scheme == "https" or (found.scheme == "http" and host in _THIS_MACHINE)
 
 
 class SourceSettings(BaseModel):

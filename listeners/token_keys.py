@@ -2,8 +2,8 @@
 
 They stand at an address - an OpenID configuration, which names the list of keys, or that list - or
 in a file. A token that names a key that is not known makes the list be read again, though not more
-often than once a minute, so that whoever invents tokens makes no traffic. What a key is good for is
-left to `tokens`.
+often than once a minute, so that whoever invents tokens makes no traffic. Whose key is known never
+waits for a reading. What a key is good for is left to `tokens`.
 """
 
 import asyncio
@@ -69,21 +69,38 @@ class Keys:
         self._keys: dict[str, Key] = {}
         self._read_at: datetime | None = None
         self._asked_at: datetime | None = None
-        self._one_at_once = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def key(self, named: str, now: datetime) -> Key | None:
         """The key of a name; None where the list has none.
 
+        A known one is given at once, though its list be old and read anew meanwhile.
+
         Raises:
             Unavailable: There is no list to look at yet.
         """
-        if self._lacks(named, now):
-            async with self._one_at_once:
-                if self._lacks(named, now):
-                    await self._refresh(now)
+        reading = self._under_way()
+        if reading is None and self._lacks(named, now):
+            self._asked_at = now
+            reading = self._reading = asyncio.create_task(
+                self._refresh(now), name=f"keys of {self._where}"
+            )
+        if reading is not None and named not in self._keys:
+            await asyncio.shield(reading)  # Whoever goes away stops it for nobody else.
         if self._read_at is None:
             raise Unavailable(retry_after=PAUSE, reason=f"no keys from {self._where} yet")
         return self._keys.get(named)
+
+    async def close(self) -> None:
+        """End a reading that is under way."""
+        reading = self._under_way()
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    def _under_way(self) -> asyncio.Task[None] | None:
+        reading = self._reading
+        return None if reading is None or reading.done() else reading
 
     def _lacks(self, named: str, now: datetime) -> bool:
         if self._asked_at is not None and now - self._asked_at < PAUSE:
@@ -92,7 +109,6 @@ class Keys:
 
     async def _refresh(self, now: datetime) -> None:
         """Read the list anew; where that fails the old one stays."""
-        self._asked_at = now
         try:
             self._keys = keys_in(await self._listed())
         except KeysMissing as why:

@@ -8,7 +8,8 @@ Sources: Microsoft's page on authenticating requests from the Bot Connector serv
 the check of its own library, which compares the claim `serviceurl` and the key's endorsements.
 """
 
-from collections.abc import Callable, Mapping
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import jwt
 import msgspec
 
 from listeners.adapters.brackets import FAULTS
+from listeners.errors import Reason, Unauthorised, Unavailable
 from listeners.exchange import Delivery
 from listeners.settings import ListenerSettings, SourceSettings
 from listeners.signatures import expired, invalid
@@ -34,6 +36,13 @@ _UNCHECKED: Final = {  # Times are compared with the listener's own clock, below
 }
 
 
+class _Header(msgspec.Struct):
+    """What a token says of its own signature (RFC 7515); `alg` is what makes it one."""
+
+    alg: str
+    kid: str = ""
+
+
 class _Activity(msgspec.Struct):
     """What a token may be compared with."""
 
@@ -42,6 +51,7 @@ class _Activity(msgspec.Struct):
 
 
 _decode: Final = msgspec.json.Decoder(_Activity).decode
+_decode_header: Final = msgspec.json.Decoder(_Header).decode
 
 
 class Tokens:
@@ -69,31 +79,65 @@ class Tokens:
 
         Raises:
             Unauthorised: It shows one, which is not good for this request, or not now.
-            Unavailable: The keys cannot be read.
+            Unavailable: It is good for no source whose keys can be read, and those of another
+                cannot.
         """
-        token = token_in(request.headers)
-        if token is None:
+        shown = token_in(request.headers)
+        if shown is None:
             return None
-        try:
-            named = str(jwt.get_unverified_header(token).get("kid") or "")
-        except jwt.PyJWTError:
-            raise invalid() from None
+        token, named = shown
         activity = _activity(body)
+        unread: Unavailable | None = None
         for source in self._sources:
-            key = await self._keys[source.token_keys].key(named, now)
+            try:
+                key = await self._keys[source.token_keys].key(named, now)
+            except Unavailable as error:
+                unread = error
+                continue
             claims = None if key is None else _claims(token, key, source)
             if key is None or claims is None or not _fits(claims, key, activity):
                 continue
             _check_times(claims, now, self._window)
             return Signed(source, None, b"")
-        raise invalid()
+        raise unread or invalid()
+
+    async def close(self) -> None:
+        """Read no more keys."""
+        for keys in self._keys.values():
+            await keys.close()
 
 
-def token_in(headers: Mapping[str, str]) -> str | None:
-    """The token in `Authorization`, where that holds one: three parts, which no write key has."""
+def token_in(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """The token in `Authorization`, and the name of its key; None where that holds none.
+
+    A write key may have three parts too: a token is what begins with a token's header.
+    """
     scheme, _, rest = headers.get("Authorization", "").partition(" ")
     rest = rest.strip()
-    return rest if scheme.lower() == "bearer" and rest.count(".") == 2 else None
+    if scheme.lower() != "bearer" or rest.count(".") != 2:
+        return None
+    first = rest.partition(".")[0]
+    try:
+        header = _decode_header(urlsafe_b64decode(first + "=" * (-len(first) % 4)))
+    except FAULTS:
+        return None
+    return rest, header.kid
+
+
+def check_alone(items: Sequence[bytes], body: bytes) -> None:
+    """Refuse what is more than the activity that a token was compared with.
+
+    A body is cut up after the token was looked at; a wrapper that names the right service and
+    channel would let in activities of any other.
+
+    Raises:
+        Unauthorised: The body holds several activities, or wraps one.
+    """
+    if [item.strip() for item in items] != [body.strip()]:
+        raise Unauthorised(
+            reason=Reason.SIGNATURE_INVALID,
+            message="expected the one activity that the token is for; found a batch",
+        )
 
 
 def _claims(token: str, key: Key, source: SourceSettings) -> dict[str, Any] | None:
@@ -107,7 +151,7 @@ def _claims(token: str, key: Key, source: SourceSettings) -> dict[str, Any] | No
             issuer=source.token_issuer,
             options=_UNCHECKED,  # type: ignore[arg-type]
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, *FAULTS):
         return None
 
 
@@ -124,7 +168,8 @@ def _fits(claims: Mapping[str, Any], key: Key, activity: _Activity) -> bool:
     service = claims.get("serviceurl") or claims.get("serviceUrl")
     if not isinstance(service, str) or service != activity.serviceUrl:
         return False
-    return not key.endorsed or activity.channelId in key.endorsed
+    channel = activity.channelId
+    return not key.endorsed or (isinstance(channel, str) and channel in key.endorsed)
 
 
 def _check_times(claims: Mapping[str, Any], now: datetime, window: timedelta) -> None:
@@ -132,7 +177,8 @@ def _check_times(claims: Mapping[str, Any], now: datetime, window: timedelta) ->
     try:
         until = datetime.fromtimestamp(int(claims["exp"]), UTC)
         since = datetime.fromtimestamp(int(claims.get("nbf") or 0), UTC)
+        good = since - window <= now <= until + window
     except (ValueError, TypeError, OverflowError, OSError):
         raise invalid() from None
-    if not since - window <= now <= until + window:
+    if not good:
         raise expired(window)

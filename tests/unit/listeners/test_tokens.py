@@ -1,7 +1,9 @@
 """Tokens of the Bot Connector: made here, with a key of our own on a server of our own."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from listeners.credentials import hashed
 from listeners.errors import Reason, SettingsInvalid, Unauthorised, Unavailable
-from listeners.settings import load
+from listeners.settings import is_safe, load
 from tests.unit.listeners.doors import NOON, Door, written
 from tests.unit.listeners.signing import request
 from tests.unit.listeners.test_botframework import activity
@@ -43,6 +45,12 @@ def token(
     return {"Authorization": f"Bearer {shown}"}
 
 
+def shown(header: Any, rest: str = ".e30.AAAA") -> dict[str, str]:
+    """Something with a token's header, whatever follows."""
+    text = header if isinstance(header, bytes) else written(header)
+    return {"Authorization": "Bearer " + urlsafe_b64encode(text).decode().rstrip("=") + rest}
+
+
 class Connector:
     """Where the keys stand: an OpenID configuration, and the list it names."""
 
@@ -50,9 +58,11 @@ class Connector:
         self.keys = list(keys) or [public(OWN, "k-1")]
         self.asked = 0
         self.status = 200
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     @asynccontextmanager
-    async def door(self, **source: Any) -> AsyncIterator[Door]:
+    async def door(self, *beside: dict[str, Any], **source: Any) -> AsyncIterator[Door]:
         app = web.Application()
         app.add_routes([web.get("/config", self._config), web.get("/keys", self._listed)])
         wired = web.AppRunner(app, access_log=None)
@@ -62,7 +72,9 @@ class Connector:
         bot = {"name": "bot", "signed": "botframework", "app_ids": ["app-1", "app-2"]}
         keyed = {"name": "keyed", "keys": [hashed("keyed-key")]}
         try:
-            yield Door(sources=[{**bot, "token_keys": f"{self.url}/config", **source}, keyed])
+            yield Door(
+                sources=[*beside, {**bot, "token_keys": f"{self.url}/config", **source}, keyed]
+            )
         finally:
             await wired.cleanup()
 
@@ -71,10 +83,19 @@ class Connector:
 
     async def _listed(self, _: web.Request) -> web.Response:
         self.asked += 1
+        await self.answers.wait()
         return web.json_response({"keys": self.keys}, status=self.status)
 
 
 BODY = written(activity("message", text="my secret words", serviceUrl=SERVICE))
+
+
+async def until(true: Callable[[], object]) -> None:
+    for _ in range(2_000):
+        if true():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("it did not come to that")
 
 
 async def receive(door: Door, headers: dict[str, str], body: bytes = BODY) -> None:
@@ -111,14 +132,24 @@ NOW = int(NOON.timestamp())
         (token(serviceurl=None), Reason.SIGNATURE_INVALID),
         (token("a secret of thirty-two bytes, or so", algorithm="HS256"), Reason.SIGNATURE_INVALID),
         (token(None, algorithm="none"), Reason.SIGNATURE_INVALID),
-        ({"Authorization": "Bearer a.b.c"}, Reason.SIGNATURE_INVALID),
+        (token(exp=253402300799), Reason.SIGNATURE_INVALID),
+        (token(nbf=-62135596800), Reason.SIGNATURE_INVALID),
+        (shown({"alg": "RS256", "kid": "k-1"}), Reason.SIGNATURE_INVALID),
+        (shown({"alg": "RS256", "kid": "k-1"}, ".\udcff.b"), Reason.SIGNATURE_INVALID),
+        (shown({"kid": "k-1"}), Reason.KEY_UNKNOWN),
+        (shown(["alg"]), Reason.KEY_UNKNOWN),
+        (shown(b'{"alg":"RS256","a":' + b"[" * 5000), Reason.KEY_UNKNOWN),
+        ({"Authorization": "Bearer a.\udcff.b"}, Reason.KEY_UNKNOWN),
+        ({"Authorization": "Bearer \udcff.a.b"}, Reason.KEY_UNKNOWN),
+        ({"Authorization": "Bearer a.b.c"}, Reason.KEY_UNKNOWN),
         ({"Authorization": "Bearer unknown-key"}, Reason.KEY_UNKNOWN),
         ({}, Reason.KEY_MISSING),
     ],
     ids=[
         *("forged", "unknown-key", "issuer", "no-issuer", "audience", "no-audience", "endless"),
         *("no-number", "expired", "early", "service", "no-service", "symmetric", "unsigned"),
-        *("no-token", "write-key", "nothing"),
+        *("year-9999", "year-1", "no-claims", "no-ascii", "no-algorithm", "no-object", "deep"),
+        *("key-no-ascii", "key-no-ascii-first", "no-token", "write-key", "nothing"),
     ],
 )
 async def test_what_is_forged_or_over_is_refused_and_counted(
@@ -149,6 +180,7 @@ async def test_a_token_is_for_the_service_that_the_activity_names() -> None:
             written(activity("message", serviceUrl="https://elsewhere.example.com/")),
             written(activity("message")),
             written([activity("message", serviceUrl=SERVICE)]),
+            written({"serviceUrl": SERVICE, "transcript": [activity("message")]}),
             b"{",
         ):
             with pytest.raises(Unauthorised):
@@ -170,11 +202,64 @@ async def test_a_key_speaks_for_the_channels_that_it_is_endorsed_for() -> None:
     assert len(door.touchpoints) == 1
 
 
-async def test_another_source_shows_its_key_beside() -> None:
-    async with Connector().door() as door:
-        await receive(door, {"Authorization": "Bearer keyed-key"})
+async def test_a_channel_that_is_no_text_is_none_that_a_key_is_endorsed_for() -> None:
+    async with Connector(public(OWN, "k-1", endorsements=["msteams"])).door() as door:
+        for channel in (["msteams"], {"msteams": 1}, None, 1):
+            with pytest.raises(Unauthorised):
+                await receive(
+                    door,
+                    token(),
+                    written(activity("message", serviceUrl=SERVICE, channelId=channel)),
+                )
 
-    assert [one.source for one in door.touchpoints] == ["keyed"]
+    assert door.publisher.records == []
+
+
+OUTSIDE = activity("message", serviceUrl="https://elsewhere.example.com/", channelId="other")
+HONEST = b'{"serviceUrl": "%s", "channelId": "directline", ' % SERVICE.encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HONEST + b'"transcript": [' + written(OUTSIDE) + b"]}",
+        HONEST + b'"transcript": [' + BODY + b"," + BODY + b"]}",
+        HONEST + b'"more": [{}\n,\n' + written(OUTSIDE) + b"\n,\n{}]}",
+    ],
+    ids=["transcript", "transcript-of-its-own", "lines"],
+)
+async def test_a_token_lets_in_nothing_but_the_activity_that_it_was_compared_with(
+    body: bytes,
+) -> None:
+    async with Connector(public(OWN, "k-1", endorsements=["directline"])).door() as door:
+        with pytest.raises(Unauthorised) as refused:
+            await receive(door, token(), body)
+        await receive(door, token(), BODY + b"\n")
+
+    assert refused.value.reason == Reason.SIGNATURE_INVALID
+    assert len(door.touchpoints) == len(door.publisher.records) == 1
+
+
+@pytest.mark.parametrize("key", ["keyed-key", "v1.keyed.key", "e30.keyed.key"])
+async def test_another_source_shows_its_key_beside(key: str) -> None:
+    keyed = {"name": "other", "keys": [hashed(key)]}
+    async with Connector().door(*([keyed] if "." in key else [])) as door:
+        await receive(door, {"Authorization": f"Bearer {key}"})
+
+    assert [one.source for one in door.touchpoints] == ["other" if "." in key else "keyed"]
+
+
+async def test_a_source_whose_keys_cannot_be_read_keeps_no_other_out() -> None:
+    lost = {"name": "lost", "signed": "botframework", "app_ids": ["app-9"], "token_keys": "/no/f"}
+    async with Connector().door(lost) as door:
+        await receive(door, token())
+        with pytest.raises(Unavailable):  # It may be for that source: neither yes nor no.
+            await receive(door, token(aud="app-9"))
+        with pytest.raises(Unauthorised) as refused:
+            await receive(door, token(exp=NOW - 301))
+
+    assert [one.source for one in door.touchpoints] == ["bot"]
+    assert refused.value.reason == Reason.SIGNATURE_EXPIRED
 
 
 async def test_a_key_of_its_own_lets_a_source_with_tokens_in_no_more() -> None:
@@ -217,9 +302,54 @@ async def test_without_keys_nothing_is_taken_and_the_sender_comes_again() -> Non
         connector.status = 500
         door.later(hours=25)
         await receive(door, token(exp=NOW + 10**6))  # An old list is better than none.
+        await until(lambda: connector.asked == 3)
 
     assert len(door.touchpoints) == 2
-    assert connector.asked == 3
+
+
+async def test_a_known_key_does_not_wait_while_its_list_is_read_anew() -> None:
+    connector, lasting = Connector(), token(exp=NOW + 10**6)
+    async with connector.door() as door:
+        await receive(door, lasting)
+        connector.answers.clear()
+        connector.keys = [public(OTHER, "k-2")]
+        door.later(hours=25)
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(receive(door, lasting) for _ in range(10)))
+            await until(lambda: connector.asked == 2)
+            door.later(seconds=61)  # A reading that takes long is still the only one.
+            await receive(door, lasting)
+        waiting = asyncio.create_task(receive(door, token(OTHER, named="k-2", exp=NOW + 10**6)))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        connector.answers.set()
+        await waiting
+        assert connector.asked == 2
+        with pytest.raises(Unauthorised):  # The new list is believed from now on.
+            await receive(door, lasting)
+
+
+async def test_who_comes_first_together_waits_for_the_same_reading() -> None:
+    connector = Connector()
+    async with connector.door() as door:
+        await asyncio.gather(*(receive(door, token()) for _ in range(5)))
+
+    assert connector.asked == 1
+
+
+async def test_a_reading_that_is_under_way_ends_with_the_server() -> None:
+    connector = Connector()
+    async with connector.door() as door:
+        async with door.served():
+            await receive(door, token())
+            connector.answers.clear()
+            door.later(hours=25)
+            await receive(door, token(exp=NOW + 10**6))
+            await until(lambda: connector.asked == 2)
+        left = [one for one in asyncio.all_tasks() if "keys" in one.get_name()]
+        connector.answers.set()
+
+    assert left == []
 
 
 async def test_keys_may_stand_in_a_file(tmp_path: Any) -> None:
@@ -229,6 +359,23 @@ async def test_keys_may_stand_in_a_file(tmp_path: Any) -> None:
         await receive(door, token())
 
     assert len(door.touchpoints) == 1
+
+
+async def test_over_http_what_is_no_text_is_a_401() -> None:
+    async with Connector().door() as door, door.served() as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        for bearer in (b"a.\xff.b", b"eyJhbGciOiJSUzI1NiIsImtpZCI6ImstMSJ9.\xff.b"):
+            writer.write(
+                b"POST /chatbot/botframework HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer "
+                + bearer
+                + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+                + BODY
+            )
+            told = await reader.readuntil(b"\r\n\r\n")
+            assert told.startswith(b"HTTP/1.1 401 ")
+            length = told.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+            await reader.readexactly(int(length))
+        writer.close()
 
 
 async def test_over_http_a_forgery_is_a_401_that_is_logged_without_what_was_sent(
@@ -254,8 +401,11 @@ async def test_over_http_a_forgery_is_a_401_that_is_logged_without_what_was_sent
         'signed = "botframework"',
         'signed = "botframework"\napp_ids = ["a"]\nsecrets = ["one of some length"]',
         'signed = "botframework"\napp_ids = ["a"]\ntoken_keys = "http://keys.example.com/"',
+        'signed = "botframework"\napp_ids = ["a"]\n'
+        'token_keys = "http://localhost:x@evil.example.com/"',
+        'signed = "botframework"\napp_ids = ["a"]\ntoken_keys = "http://[::1"',
     ],
-    ids=["no-app", "secrets", "no-tls"],
+    ids=["no-app", "secrets", "no-tls", "no-tls-either", "no-address"],
 )
 def test_settings_that_cannot_hold_are_refused(told: str, tmp_path: Any) -> None:
     path = tmp_path / "settings.toml"
@@ -265,3 +415,22 @@ def test_settings_that_cannot_hold_are_refused(told: str, tmp_path: Any) -> None
 
     with pytest.raises(SettingsInvalid):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("address", "safe"),
+    [
+        ("https://keys.example.com/", True),
+        ("http://localhost:8000/keys", True),
+        ("http://localhost/keys", True),
+        ("http://127.0.0.1:8000/keys", True),
+        ("http://[::1]:8000/keys", True),
+        ("http://localhost:x@evil.example.com/keys", False),
+        ("http://127.0.0.1:80@evil.example.com/keys", False),
+        ("http://localhost.example.com/keys", False),
+        ("http://[::1", False),
+        ("ftp://localhost/keys", False),
+    ],
+)
+def test_plain_http_is_safe_to_this_machine_only(address: str, safe: bool) -> None:
+    assert is_safe(address) == safe

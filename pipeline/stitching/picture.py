@@ -120,9 +120,7 @@ def step(
     pass_time(picture, tail, one.at, rules, touched)
     session, fresh = sessions.join(picture.sessions, one, rules)
     if fresh:
-        picture.open.append(session.serial)
-        if len(picture.open) > sessions.SESSIONS_MAX:
-            _close_longest_silent(picture, touched)
+        _begin(session, picture, touched)
     one.touchpoint = rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
     missions = rules.missions
     if named is None and one.intent is not None:
@@ -170,7 +168,7 @@ def step(
     if session.ended:
         session.closed = True
         picture.open.remove(session.serial)
-        if _is_short_call(session, rules):
+        if sessions.is_short_call(session, rules):
             _unjudge(session, picture, tail, rules, touched)
         fresh = True
     if fresh:
@@ -244,13 +242,13 @@ def pass_time(
             touched.journeys.append(journey)
 
 
-def _close_longest_silent(picture: Picture, touched: Touched) -> None:
-    """One too many is open; what comes before its gap has passed opens it again."""
-    opened = [picture.sessions[serial] for serial in picture.open[:-1]]
-    silent = min(opened, key=lambda one: (one.last, one.serial))
-    silent.closed = True
-    picture.open.remove(silent.serial)
-    touched.sessions.append(silent)
+def _begin(session: OpenSession, picture: Picture, touched: Touched) -> None:
+    silent = sessions.one_too_many([picture.sessions[serial] for serial in picture.open])
+    if silent is not None:
+        silent.closed = True
+        picture.open.remove(silent.serial)
+        touched.sessions.append(silent)
+    picture.open.append(session.serial)
 
 
 def _unmask(
@@ -399,10 +397,3 @@ def _pardon(serials: set[int], picture: Picture, tail: Sequence[Interaction]) ->
     for serial in serials - broken - {-1}:
         if not picture.journeys[serial].ended:
             journeys.move(picture.journeys[serial], Move.PARDON)
-
-
-def _is_short_call(session: OpenSession, rules: Rules) -> bool:
-    """A call that was hung up at once: kept, not judged. Source: Webex's short-call threshold."""
-    if session.channel != "ivr" or session.count < 2:
-        return False
-    return session.last - session.started < rules.verdicts.call_length_min

@@ -215,3 +215,20 @@ def is_machine(session: OpenSession, tail: Sequence[Interaction], rules: Rules) 
             if seen > limit:
                 return True
     return False
+
+
+def is_short_call(session: OpenSession, rules: Rules) -> bool:
+    """A call that was hung up at once: kept, not judged. Source: Webex's short-call threshold."""
+    if session.channel != "ivr" or session.count < 2:
+        return False
+    return session.last - session.started < rules.verdicts.call_length_min
+
+
+def one_too_many(going: Sequence[OpenSession]) -> OpenSession | None:
+    """Of those that are open, the one to be closed before another is opened; mostly none.
+
+    What comes of it before its gap has passed opens it again.
+    """
+    if len(going) < SESSIONS_MAX:
+        return None
+    return min(going, key=lambda one: (one.last, one.serial))

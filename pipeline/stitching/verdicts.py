@@ -7,9 +7,9 @@ and `journeys`; whatever was added, `settle` says what all of it together weighs
 
 from collections.abc import Sequence
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from pipeline.stitching.counting import bump, bump_at
 from pipeline.stitching.fields import SLOTS, UNNAMED
 from pipeline.stitching.rules import Rules, VerdictRules
 from pipeline.stitching.sessions import OpenSession
@@ -61,11 +61,6 @@ _STUCK: Final = frozenset({CAME_BACK, STEP_NOT_REACHED})
 _ANSWERS: Final = frozenset({"answered_ces", "answered_nps", "answered_csat"})
 _BEST: Final = frozenset({FAST, EASY})
 _NEUTRAL: Final = frozenset({STEP_FAILED, NO_STEP, *MEASURED})
-COUNTS_MAX: Final = 500
-"""Places, fields and questions that are counted of one session (P); no person comes to so many, and
-what one key may make a customer's state hold has to end. The first in time are counted; what is
-none of them counts as once, or as often as the emitter says."""
-
 _BROKEN: Final = "broken"
 _COUNTING: Final = frozenset({"chatbot", "ivr"})
 _ASKED: Final = "asked"
@@ -146,7 +141,7 @@ def judge(
         if one.journey >= 0 and not on_path and one.channel != "survey":
             answer = aside(answer, one.touchpoint, limits)
     if hard:
-        _bump(session, _BROKEN)
+        bump(session, _BROKEN)
     return settle((*hard, *answer, *soft, *others), on_path=on_path, limits=limits)
 
 
@@ -275,21 +270,21 @@ def _count(
     signals = one.signals
     place = one.location or one.touchpoint
     if "no_match" in signals or "no_input" in signals:
-        times = _bump_at(session, "missed", place)
+        times = bump_at(session, "missed", place)
         if times >= limits.no_match_min:
             hard.append(Reason(rule="no_match_repeated", value=times))
     elif one.channel == "ivr" and one.location is not None:
-        times = _bump_at(session, "visited", one.name, place)
+        times = bump_at(session, "visited", one.name, place)
         if times >= limits.menu_repeat_min:
             hard.append(Reason(rule="menu_repeat", value=times))
     if one.channel == "chatbot":
         _count_chat(one, session, limits, hard)
     if "transfer" in signals:
-        times = _bump(session, "transfer")
+        times = bump(session, "transfer")
         if times >= limits.transfers_min:
             soft.append(Reason(rule="transfers", value=times))
     if "dead_click" in signals:
-        times = _bump_at(session, "dead_click", place)
+        times = bump_at(session, "dead_click", place)
         if times >= limits.dead_clicks_min:
             soft.append(Reason(rule="dead_clicks", value=times))
     if VALIDATION_ERROR in signals:
@@ -304,7 +299,7 @@ def _count_refusals(one: Interaction, session: OpenSession, place: str) -> int:
     An emitter may count itself, and tell how often by then: the higher count holds.
     """
     return max(
-        _bump_at(session, VALIDATION_ERROR, place, field, told=told)
+        bump_at(session, VALIDATION_ERROR, place, field, told=told)
         for field, told in one.fields or ((UNNAMED, 1),)
     )
 
@@ -314,7 +309,7 @@ def _count_chat(
 ) -> None:
     failed = (session.counts or {}).get("fallback", 0)
     if "fallback" in one.signals:
-        failed = _bump(session, "fallback")
+        failed = bump(session, "fallback")
     if "handoff" in one.signals and failed >= limits.fallbacks_max:
         hard.append(Reason(rule="handoff_after_fallbacks", value=failed))
     elif "bot_end" in one.signals and failed >= limits.fallbacks_before_end_max:
@@ -324,7 +319,7 @@ def _count_chat(
         if failed and session.counts is not None:
             session.counts["fallback"] = 0  # in a row: a turn that was understood starts anew
         asked = (one.intent, one.name, one.location or "")
-        times = 0 if learnt else _bump_at(session, _ASKED, *asked)
+        times = 0 if learnt else bump_at(session, _ASKED, *asked)
         if times >= limits.repeated_intent_min:
             hard.append(Reason(rule="repeated_intent", value=times))
     if learnt and session.counts is not None:
@@ -336,7 +331,7 @@ def _count_chat(
 def _learns(one: Interaction, session: OpenSession) -> bool:
     """Whether the bot learns what it had not been told before; unless it names it, it does."""
     told = [number for name, number in one.fields if name == SLOTS]
-    return not told or _bump_at(session, SLOTS, str(told[0])) == 1
+    return not told or bump_at(session, SLOTS, str(told[0])) == 1
 
 
 def _time_node(
@@ -366,31 +361,6 @@ def _compare(one: Interaction, pace: Pace, rules: Rules, others: list[Reason]) -
     if rules.norms.measuring:
         others.append(Reason(rule=MEASURED[0], value=pace.seconds))
         others.append(Reason(rule=MEASURED[1], value=pace.effort))
-
-
-def _bump(session: OpenSession, what: str) -> int:
-    """Count once more; how often it has been by now."""
-    if session.counts is None:
-        session.counts = {}
-    times = session.counts[what] = session.counts.get(what, 0) + 1
-    return times
-
-
-def _bump_at(session: OpenSession, what: str, *where: str, told: int = 1) -> int:
-    """The same of one place, up to `COUNTS_MAX` of them.
-
-    `told` is how often it had been by then, for all the emitter knows. Words of any length stand
-    in the count's name as a digest of 8 bytes.
-    """
-    words = "\0".join(where).encode(errors="surrogatepass")
-    key = f"{what} {blake2b(words, digest_size=8).hexdigest()}"
-    counts = session.counts
-    if counts is None:
-        counts = session.counts = {}
-    if key not in counts and len(counts) >= COUNTS_MAX:
-        return told
-    times = counts[key] = max(counts.get(key, 0) + 1, told)
-    return times
 
 
 def _band_of(answer: Reason, limits: VerdictRules) -> Judgement:

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.kafka.states import STATE_BYTES_MAX
+from pipeline.stitching.counting import COUNTS_MAX
 from pipeline.stitching.kept import CustomerState, pack
 from pipeline.stitching.sessions import SESSIONS_MAX
-from pipeline.stitching.verdicts import COUNTS_MAX
 from schemas import codec
 from schemas.controls import Handover
 from schemas.inbound import LOCATION_LENGTH_MAX

@@ -75,8 +75,12 @@ def create(
             raise
 
     async def let_go(_: Any, /, *given: Any, signal: Any, **__: Any) -> None:
-        if not given[0]:  # Faust seeks, and so restores, only where something is assigned
-            await restore(set())
+        if given[0]:
+            return
+        if (unknown := _unknown(app, ownership)) is not None:
+            fail(unknown)
+            return
+        await restore(set())  # Faust seeks, and so restores, only where something is assigned
 
     app.on_partitions_assigned.connect(let_go, weak=False)
     app.transport = transport_of(restore)(app.conf.broker_consumer, app)
@@ -96,6 +100,22 @@ def create(
 
     app.timer(TICK)(tick)
     return app
+
+
+def _unknown(app: faust.App, ownership: Ownership) -> WorkerFailed | None:
+    """What is wrong where the brokers, as it seems, do not have our topics.
+
+    A broker that comes back may answer before it has read which topics it has. Whoever divides the
+    partitions by that gives nobody any, and is minutes in learning better.
+    """
+    read = sorted({topic for stage in ownership.stages for topic in stage.reads})
+    unknown = [topic for topic in read if app.consumer.topic_partitions(topic) == 0]
+    if not unknown:
+        return None
+    return WorkerFailed(
+        f"expected the brokers to know the topics {', '.join(unknown)}; they do not, as it is for "
+        "a moment after a restart. Start the worker again"
+    )
 
 
 @asynccontextmanager

@@ -151,3 +151,29 @@ async def test_a_take_over_that_is_given_up_ends_the_worker_which_would_do_nothi
 
     assert isinstance(failure, WorkerFailed)
     assert "take_over_timeout" in str(failure)
+
+
+class Knowing:
+    """A consumer whose brokers said that topics have so many partitions."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def topic_partitions(self, topic: str) -> int:
+        return self._count
+
+
+@pytest.mark.parametrize(("count", "ends"), [(0, True), (4, False)])
+async def test_to_divide_topics_that_the_brokers_do_not_know_ends_the_worker(
+    ownership, count, ends
+):
+    failures: list[BaseException] = []
+    made: Any = app.create(
+        BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=failures.append
+    )
+    made.consumer = Knowing(count)
+
+    await made.on_partitions_assigned.send(set())
+
+    assert [type(one) for one in failures] == [WorkerFailed] * ends
+    assert all(CUSTOMER_TOUCHPOINTS in str(one) for one in failures)

@@ -138,7 +138,12 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Start every partition where its state says, not where the group's offset stands."""
         await super().perform_seek()
-        offsets = await self.restore(set(self.assignment()))
+        assigned = set(self.assignment())
+        offsets = await self.restore(assigned)
+        if unread := assigned - offsets.keys():
+            # Its state knows of no record; where this consumer stands may be behind some that it
+            # fetched and dropped in a rebalance.
+            offsets = {**await self.earliest_offsets(*unread), **offsets}
         self.expected = dict(offsets)
         self.sought_again, self.handed = set(), {}
         for tp, offset in offsets.items():

@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
@@ -177,3 +178,35 @@ async def test_to_divide_topics_that_the_brokers_do_not_know_ends_the_worker(
 
     assert [type(one) for one in failures] == [WorkerFailed] * ends
     assert all(CUSTOMER_TOUCHPOINTS in str(one) for one in failures)
+
+
+async def test_what_a_state_knows_nothing_of_is_read_from_its_beginning(ownership, monkeypatch):
+    made = app.create(BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=pytest.fail)
+
+    async def nothing(*_: Any) -> None:
+        return
+
+    consumer: Any = made.transport.create_consumer(
+        callback=nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
+    )
+    known, new = sorted(partitions(0, 1))
+    sought: dict[TP, int] = {}
+
+    async def restore(_: set[TP]) -> dict[TP, int]:
+        return {known: 40}
+
+    async def earliest(*asked: TP) -> dict[TP, int]:
+        return dict.fromkeys(asked, 7)
+
+    async def seek(tp: TP, offset: int) -> None:
+        sought[tp] = offset
+
+    monkeypatch.setattr(driver.Consumer, "perform_seek", nothing)
+    for name, fake in (("restore", restore), ("earliest_offsets", earliest), ("seek", seek)):
+        monkeypatch.setattr(consumer, name, fake)
+    monkeypatch.setattr(consumer, "assignment", lambda: {known, new})
+
+    await consumer.perform_seek()
+    consumer._thread.thread_loop.close()  # its thread never started
+
+    assert sought == {known: 40, new: 7}

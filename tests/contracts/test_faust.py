@@ -136,7 +136,7 @@ async def test_a_first_batch_that_overshot_is_fetched_again_once(consumer):
     assert sought == [(FIRST, 5)]
 
 
-async def test_a_partition_begins_where_its_state_says(consumer):
+async def test_a_partition_begins_where_its_state_says_or_at_its_beginning(consumer):
     sought: list[tuple[TP, int]] = []
 
     async def seek(tp: TP, offset: int) -> None:
@@ -145,14 +145,19 @@ async def test_a_partition_begins_where_its_state_says(consumer):
     async def committed() -> dict[TP, int]:
         return {FIRST: 3, SECOND: 3}
 
+    async def earliest(*partitions: TP) -> dict[TP, int]:
+        return dict.fromkeys(partitions, 2)
+
     consumer.seek, consumer.seek_to_committed = seek, committed
+    consumer.earliest_offsets = earliest
     consumer.assignment = lambda: {FIRST, SECOND}
     consumer.restored[FIRST] = 40
 
     await consumer.perform_seek()
 
-    assert sought == [(FIRST, 40)]
+    assert sorted(sought) == [(FIRST, 40), (SECOND, 2)]
     assert consumer._committed_offset[FIRST] == 40
+    assert consumer._committed_offset[SECOND] == 2
 
 
 async def test_a_partition_is_exhausted_where_the_next_fetch_begins_at_its_end(consumer):

@@ -100,7 +100,7 @@ def parts_of(series: Series, since: int) -> Iterator[Part]:
     """What partitions said of minutes in which something broke."""
     for minute in series.minutes:
         if minute.at >= since and isinstance(minute.parts, dict):
-            yield from minute.parts.values()
+            yield from (minute.parts[number] for number in sorted(minute.parts))
 
 
 def reasons_of(parts: list[Part]) -> dict[str, int]:

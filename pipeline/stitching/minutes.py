@@ -7,11 +7,16 @@ from typing import Final
 
 import msgspec
 
+from pipeline.stitching.signals import HARD, HARD_ON_STEP
+
+HARD_RULES: Final = HARD | HARD_ON_STEP
+"""Reasons that an emitter's word is enough for: a run of one of them needs no further evidence."""
+
 _at: Final = attrgetter("at")
 
 
 class Part(msgspec.Struct, array_like=True, gc=False):
-    """One stitch partition's totals of a minute."""
+    """One stitch partition's totals of a minute; samples of the newest such minutes only."""
 
     votes: int
     broken: int
@@ -40,6 +45,23 @@ class Minute(msgspec.Struct, array_like=True, gc=False):
     parts: dict[int, Part] | int | None = None
     reason: str = ""
     alike: int = 0
+
+
+def add_up(one: Minute) -> None:
+    """Make the totals of a minute those of its parts."""
+    parts = one.parts
+    assert isinstance(parts, dict)
+    one.votes = one.broken = one.customers = one.alike = 0
+    hard: dict[str, int] = {}
+    for each in parts.values():
+        one.votes += each.votes
+        one.broken += each.broken
+        one.customers += each.customers
+        for rule, count in each.reasons.items():
+            if rule in HARD_RULES:
+                hard[rule] = hard.get(rule, 0) + count
+    one.reason = min(hard, key=lambda rule: (-hard[rule], rule), default="")
+    one.alike = hard.get(one.reason, 0)
 
 
 def window(minutes: Sequence[Minute], end: int, at: int, length: int, votes: int = 0) -> Minute:

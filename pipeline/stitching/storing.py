@@ -1,9 +1,12 @@
 """Storing: what is kept of a watched touchpoint as bytes, and back.
 
 Two hours of minutes are most of it, and nearly all of them say no more than how many votes one
-partition saw: so they are stored as columns of small numbers, in a quarter of the bytes.
+partition saw: so they are stored as columns of small numbers, in a quarter of the bytes. Where
+something breaks in most minutes, or many partitions speak, that is still much, and much alike: then
+it is compressed, too.
 """
 
+import zlib
 from array import array
 from collections.abc import Sequence
 from operator import attrgetter
@@ -14,6 +17,9 @@ import msgspec
 from pipeline.stitching.minutes import Minute, Part
 from pipeline.stitching.watched import Watched
 
+COMPRESSED_FROM: Final = 2_500
+"""Bytes of a state (P): most are fewer, and not worth the time."""
+
 
 def pack(state: Watched) -> bytes:
     """A state as bytes. It is changed meanwhile, and as it was afterwards."""
@@ -21,14 +27,17 @@ def pack(state: Watched) -> bytes:
     try:
         for series, kept in minutes:
             series.minutes, series.packed = [], packed_minutes(kept)
-        return _encoder.encode(state)
+        packed = _encoder.encode(state)
     finally:
         for series, kept in minutes:
             series.minutes, series.packed = kept, b""
+    return packed if len(packed) < COMPRESSED_FROM else zlib.compress(packed, 1)
 
 
 def unpack(packed: bytes) -> Watched:
     """The state that was packed."""
+    if packed.startswith(_ZLIB):
+        packed = zlib.decompress(packed)
     state = _decode_watched(packed)
     for series in state.series.values():
         if series.packed:
@@ -116,6 +125,9 @@ def _column(values: list[int]) -> bytes:
 def _values(column: bytes) -> Sequence[int]:
     return array(chr(column[0]), column[1:])
 
+
+_ZLIB: Final = b"\x78"
+"""What zlib writes first, and never what msgpack writes of a struct."""
 
 _at: Final = attrgetter("at")
 _encoder: Final = msgspec.msgpack.Encoder()

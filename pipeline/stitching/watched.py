@@ -4,6 +4,7 @@ A minute is kept as its totals until it is older than what is kept; then it beco
 baseline. What the minutes mean is `evidence`'s work, what is said of it that of `alerts`.
 """
 
+from bisect import insort
 from collections.abc import Callable
 from datetime import timedelta
 from math import ceil, exp, log, log2
@@ -15,9 +16,8 @@ from pipeline.stitching import evidence
 from pipeline.stitching.baseline import Baseline, Cell, drawn, without
 from pipeline.stitching.evidence import Standing, Weights, weights_of
 from pipeline.stitching.leaks import Leak
-from pipeline.stitching.minutes import Minute, Part, index_of
+from pipeline.stitching.minutes import Minute, Part, add_up, index_of
 from pipeline.stitching.rules import Rules
-from pipeline.stitching.signals import HARD, HARD_ON_STEP
 from pipeline.stitching.votes import BLOCK, OVERALL
 from schemas.controls import Presence
 from schemas.records import AlertState, Votes
@@ -29,9 +29,6 @@ ALARM_LENGTH: Final = 24 * HOUR
 """Minutes of one alarm that are kept out of the baseline (P): what has been broken for longer, and
 nobody mends, is what is usual there; else a touchpoint whose share was never known would fire for
 ever."""
-
-HARD_RULES: Final = HARD | HARD_ON_STEP
-"""Reasons that an emitter's word is enough for: a run of one of them needs no further evidence."""
 
 MARKED_EVERY: Final = 45
 """Minutes, at least, from one mark to the next (P): so many more are kept than have to be."""
@@ -47,9 +44,12 @@ same for many hours and series is worked out once."""
 LONE: Final = 10
 """Minutes before the first mark that are kept one by one: runs and the present share see them."""
 
+SAMPLED: Final = 10
+"""Minutes, the newest of those that name touchpoints, whose names are kept (P): an alert names
+three, the others are for when the newest are corrected. Names would be most of a state."""
+
 SPANS_MAX: Final = 4
 """Spans under alarm that are remembered until their minutes have left what is kept."""
-
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -102,6 +102,7 @@ class Series(msgspec.Struct, array_like=True, gc=False):
         leak: What is kept to see a slow leak …
         leaking: … and the last ticket for one; None where there never was one.
         packed: The minutes while they are stored.
+        sampled: Minutes that name touchpoints, sorted.
     """
 
     marks: list[Standing]
@@ -118,6 +119,7 @@ class Series(msgspec.Struct, array_like=True, gc=False):
     leak: Leak = msgspec.field(default_factory=Leak)
     leaking: Told | None = None
     packed: bytes = b""
+    sampled: list[int] = []
 
 
 class Watched(msgspec.Struct, array_like=True, gc=False):
@@ -186,6 +188,8 @@ def take(series: Series, minute: int, votes: Votes) -> bool:
             known = Minute(minute, 0, 0, 0, {})
             minutes.insert(index, known)
         changed, broke = _take_part(known, votes)
+        if votes.touchpoints:
+            _forget_samples(series, minute)
         if not changed:
             return False
     if minute <= series.closed.at:
@@ -206,21 +210,33 @@ def _take_part(one: Minute, votes: Votes) -> tuple[bool, bool]:
     assert parts is not None
     part = Part(votes.votes, votes.broken, votes.customers, votes.reasons, votes.touchpoints)
     before = parts.get(votes.partition)
-    if before == part:
-        return False, False
     parts[votes.partition] = part
-    one.votes = one.broken = one.customers = one.alike = 0
-    hard: dict[str, int] = {}
-    for each in parts.values():
-        one.votes += each.votes
-        one.broken += each.broken
-        one.customers += each.customers
-        for rule, count in each.reasons.items():
-            if rule in HARD_RULES:
-                hard[rule] = hard.get(rule, 0) + count
-    one.reason = min(hard, key=lambda rule: (-hard[rule], rule), default="")
-    one.alike = hard.get(one.reason, 0)
+    if before is not None and _is_said(before, part):
+        return False, False
+    add_up(one)
     return True, part.broken != (0 if before is None else before.broken)
+
+
+def _is_said(one: Part, other: Part) -> bool:
+    """Whether two totals say the same; whom they name decides nothing."""
+    return (
+        one.votes == other.votes
+        and one.broken == other.broken
+        and one.customers == other.customers
+        and one.reasons == other.reasons
+    )
+
+
+def _forget_samples(series: Series, minute: int) -> None:
+    """Leave the names of the newest minutes that have any, now that this one has."""
+    if minute not in series.sampled:
+        insort(series.sampled, minute)
+    if len(series.sampled) > SAMPLED:
+        oldest = series.sampled.pop(0)
+        one = series.minutes[index_of(series.minutes, oldest)]
+        if one.at == oldest and isinstance(one.parts, dict):
+            for part in one.parts.values():
+                part.samples = ()
 
 
 def _take_variants(series: Series, minute: int, votes: Votes) -> None:

@@ -12,7 +12,10 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from hashlib import blake2b
+from operator import attrgetter
 from random import Random
+from uuid import UUID
 
 from pipeline.stitching import alerts, silence
 from pipeline.stitching.baseline import Baseline, Cell
@@ -20,6 +23,7 @@ from pipeline.stitching.evidence import Detector, Standing, weights_of
 from pipeline.stitching.minutes import Minute, wilson
 from pipeline.stitching.rules import AlertRules
 from pipeline.stitching.silence import horizon
+from pipeline.stitching.tallies import SAMPLES_MAX
 from pipeline.stitching.votes import BLOCK, OVERALL
 from pipeline.stitching.watched import Series, Watched
 from pipeline.topology import WATCH
@@ -252,27 +256,57 @@ def cost(series: int) -> None:
     for records in heard:
         _through_the_stage(records)
     whole = (time.process_time() - started) * 10_000 / series
-    days = [_heard(stream(World(300, 0.02), 1440, Random(f"size {n}")), n) for n in range(14)]
-    state = _through_the_stage([record for day in days for record in day])
     print(f"10,000 series x 1,440 minutes, 300 votes/h: {alone:.0f} CPU s in the detector")
     print(f"the same through the stage, one record a minute: {whole:.0f} CPU s (60)")
-    print(f"a series' state as stored, after two weeks: {len(WATCH.encode(state)):,} bytes (4,096)")
+    for world in (World(30, 0.02), World(300, 0.02), World(300, 0.08), World(3000, 0.02)):
+        for partitions in (1, 4):
+            print(f"a series' state as stored, after two weeks of {world.per_hour:.0f} votes/h, "
+                  f"{world.usual:.0%} broken, of {partitions} partitions: "
+                  f"{_stored(world, partitions):,} bytes (4,096)")  # fmt: skip
 
 
-def _heard(came: Stream, day: int) -> list[Votes]:
-    """A day's votes as records, one a minute, under one release."""
+def _stored(world: World, partitions: int) -> int:
+    """Bytes of a series' state, all that broke named by ids as long as UUIDs."""
+    split, heard = World(world.per_hour / partitions, world.usual), list[Votes]()
+    for day in range(14):
+        for number in range(partitions):
+            came = stream(split, 1440, Random(f"size {day} {number}"))
+            heard += _heard(came, day, number)
+    state = _through_the_stage(sorted(heard, key=attrgetter("at")))
+    return len(WATCH.encode(state))
+
+
+def _heard(came: Stream, day: int, partition: int = 0) -> list[Votes]:
+    """A day's votes as records, one a minute, under one release; what broke has ids like UUIDs."""
     began = STARTS_AT.replace(second=0, microsecond=0) + timedelta(days=day)
     records, block, cast = [], -1, (0, 0)
     for minute, (votes, broken) in enumerate(zip(came.votes, came.broken, strict=True)):
         cast = (0, 0) if minute // BLOCK != block else cast
         block, cast = minute // BLOCK, (cast[0] + votes, cast[1] + broken)
         at = began + timedelta(minutes=minute)
+        if not votes:
+            continue
         records.append(
-            Votes(touchpoint="pay-online", mission=None, minute=at, partition=0, votes=votes,
-                  broken=broken, customers=broken, at=at, variants={"release=5.2.0": cast},
-                  reasons={"http_5xx": broken} if broken else {}, sources=("shop",))
-        )  # fmt: skip
+            Votes(
+                touchpoint="pay-online",
+                mission=None,
+                minute=at,
+                partition=partition,
+                votes=votes,
+                broken=broken,
+                customers=broken,
+                at=at,
+                variants={"release=5.2.0": cast},
+                reasons={"http_5xx": broken} if broken else {},
+                sources=("shop",),
+                touchpoints=tuple(_uuid(minute, n) for n in range(min(broken, SAMPLES_MAX))),
+            )
+        )
     return records
+
+
+def _uuid(*of: int) -> str:
+    return str(UUID(bytes=blake2b(repr(of).encode(), digest_size=16).digest()))
 
 
 def _through_the_stage(records: list[Votes]) -> Watched:

@@ -73,6 +73,51 @@ def test_a_break_fires_and_its_end_resolves_it():
     assert {one.id for one in watching.alerts} == {watching.alerts[0].id}
 
 
+def named(watching: Watching) -> dict[int, list[str]]:
+    """Whom minutes still name, of those that ever named any."""
+    return {
+        minute.at: [name for part in minute.parts.values() for name in part.samples]
+        for minute in watching.state.series[""].minutes
+        if isinstance(minute.parts, dict)
+    }
+
+
+def test_only_the_newest_minutes_name_what_broke_in_whatever_order_they_come():
+    broke = [votes(minute, 6, 1, touchpoints=(f"t-{minute}",)) for minute in range(20)]
+    in_order = named(Watching().hear(*broke))
+
+    assert list(in_order.values()) == [
+        *[[]] * (20 - watched.SAMPLED),
+        *([f"t-{minute}"] for minute in range(20 - watched.SAMPLED, 20)),
+    ]
+    assert named(Watching().hear(*reversed(broke))) == in_order
+    assert named(Watching().hear(*broke, *broke)) == in_order
+
+
+def test_totals_that_only_name_others_decide_nothing_but_are_told_from_then_on():
+    breaks = [votes(minute, 6, 4, touchpoints=("t-1",)) for minute in (30, 31)]
+    watching = Watching().hear(*calm(*range(30)), *breaks)
+    told = len(watching.alerts)
+
+    watching.hear(msgspec.structs.replace(breaks[1], touchpoints=("t-2",)))
+    assert len(watching.alerts) == told
+    watching.hear(*calm(*range(32, 50)))
+    assert watching.alerts[0].touchpoints == ("t-1", "t-1")
+    assert watching.alerts[-1].state == "resolved"
+    assert watching.alerts[-1].touchpoints == ("t-1", "t-2")
+
+
+def test_partitions_are_named_in_the_same_order_however_they_came():
+    of = [votes(31, 6, 4, touchpoints=(f"t-{number}",), partition=number) for number in range(3)]
+
+    for came in (of, of[::-1]):
+        state = Watching().hear(*calm(*range(30))).state
+        told = [message.record for message in alerts.observe(state, came, LEARNT).results]
+        assert [one.touchpoints for one in told if isinstance(one, Alert)] == [
+            ("t-0", "t-1", "t-2")
+        ]
+
+
 def test_an_alert_says_all_that_it_takes_to_act():
     why = {"http_5xx": 3, "slow": 1}
     broke = [

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.stitching.baseline import Baseline, Cell
 from pipeline.stitching.evidence import Standing
-from pipeline.stitching.minutes import Minute, Part
+from pipeline.stitching.minutes import Minute, Part, add_up
 from pipeline.stitching.storing import pack, packed_minutes, unpack, unpacked_minutes
 from pipeline.stitching.watched import Series, Watched
 
@@ -73,3 +73,19 @@ def test_three_hours_of_sound_votes_of_four_partitions_take_two_kilobytes():
 
     assert len(packed_minutes(kept)) < 2_300
     assert len(packed_minutes([Minute(one.at, one.votes, 0, 0, 0) for one in kept])) < 600
+
+
+def test_a_touchpoint_that_breaks_in_every_minute_on_four_partitions_takes_four_kilobytes():
+    chance = Random(2)
+    busy = [Minute(29_000_000 + at, 0, 0, 0, {}) for at in range(165)]
+    for one in busy:
+        one.parts = {
+            number: Part(chance.randint(8, 16), *[chance.randint(1, 4)] * 2, {"http_5xx": 2})
+            for number in range(4)
+        }
+        add_up(one)
+    state = Watched("pay-online")
+    state.series[""] = Series([Standing(0)], Standing(0), Baseline(Cell(0)), busy)
+
+    assert len(pack(state)) < 4_096 < len(msgspec.msgpack.encode(state))
+    assert unpack(pack(state)) == state

@@ -19,7 +19,7 @@ from listeners import errors
 from listeners.publishers.kafka import KafkaPublisher
 from listeners.publishers.publisher import Outgoing
 from pipeline.runtimes.kafka import app
-from pipeline.runtimes.kafka.partition import TIME_KEY
+from pipeline.runtimes.kafka.batch import TIME_KEY
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.runtimes.runtime import LogRecord
 from pipeline.settings import WorkerSettings

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import faust
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher, group_coordinator
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, CommittedThread, transport_of
+from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, transport_of
+from pipeline.runtimes.kafka.membership import MemberThread
 
 FIRST, SECOND = TP("customer-touchpoints", 0), TP("customer-touchpoints", 1)
 
@@ -49,7 +52,9 @@ async def consumer(tmp_path):
     async def nothing(*_: Any) -> None:
         return
 
-    made: Any = transport_of(restore)(app.conf.broker_consumer, app).create_consumer(
+    made: Any = transport_of(restore, pytest.fail, 60.0)(
+        app.conf.broker_consumer, app
+    ).create_consumer(
         callback=nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
     )
     made.restored = restored
@@ -79,6 +84,21 @@ def test_what_is_overridden_is_there():
     assert list(inspect.signature(faust_consumer.Consumer.ack).parameters) == ["self", "message"]
     assert "self._new_consumer_thread()" in inspect.getsource(faust_consumer.ThreadDelegateConsumer)
     assert "self.Consumer(" in inspect.getsource(driver.Transport.create_consumer)
+
+
+def test_the_client_divides_waits_and_gives_up_where_we_look():
+    coordinator = inspect.getsource(group_coordinator.GroupCoordinator)
+    client = inspect.getsource(AIOKafkaClient)
+
+    assert "await self._coordinator._perform_assignment(response)" in inspect.getsource(
+        group_coordinator.CoordinatorGroupRebalance
+    )
+    assert "assignor.assign(self._cluster, member_metadata)" in coordinator
+    assert "idle_time >= self._max_poll_interval" in coordinator
+    assert "self._pending_exception = exc" in coordinator
+    assert "self._coordination_task = create_task(" in coordinator
+    assert "self._fetch_task = create_task(" in inspect.getsource(fetcher.Fetcher)
+    assert "self._sync_task = create_task(" in client
 
 
 async def test_the_records_of_a_partition_are_one_message_with_the_offset_of_the_last(consumer):
@@ -186,7 +206,7 @@ async def test_only_what_was_committed_is_read(consumer):
 
     made = thread._create_worker_consumer(consumer.transport)
 
-    assert isinstance(thread, CommittedThread)
+    assert isinstance(thread, MemberThread)
     assert made._isolation_level == "read_committed"
     made._closed = True  # it never connected
 

@@ -5,7 +5,6 @@ means and where state is kept is `worker`'s and `partition`'s affair.
 """
 
 import asyncio
-import logging
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -18,16 +17,11 @@ import faust
 from faust.types import TP
 from faust.types.auth import CredentialsT
 
-from pipeline.runtimes.errors import WorkerFailed
-from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, transport_of
+from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, Fail, transport_of
+from pipeline.runtimes.kafka.membership import WholeAssignor
 from pipeline.runtimes.kafka.worker import Ownership
 from pipeline.settings import WorkerSettings
 from schemas.brokers import Brokers
-
-_logger: Final = logging.getLogger("touchpoints.pipeline")
-
-Fail = Callable[[BaseException], None]
-"""Ends the process at once: no acknowledgement, no commit, no stop that may hang."""
 
 TICK: Final = 1.0
 """Seconds between two looks at the wall clock."""
@@ -35,6 +29,15 @@ TICK: Final = 1.0
 HEARTBEAT: Final = 3.0
 FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of one partition and fetch, so that one fetch fills a batch."""
+
+NEVER: Final = 10 * 365 * 24 * 3600.0
+"""Seconds after which aiokafka leaves the group because nothing is fetched. It would not join again
+before something is, and nothing is while nothing is assigned: a worker too many, or one whose
+brokers were away in a rebalance, would never come back. `Ownership.stuck` ends who is really stuck.
+"""
+
+GRACE: Final = 10.0
+"""Seconds by which Faust waits longer for what we give up ourselves."""
 
 
 def create(
@@ -57,33 +60,19 @@ def create(
     app = faust.App(brokers.application, **_options(brokers, settings))
 
     async def restore(assigned: set[TP]) -> dict[TP, int]:
-        started, patience = monotonic(), settings.take_over_timeout.total_seconds()
         try:
             return await ownership.restore(assigned)
-        except asyncio.CancelledError:
-            # A rebalance came between, and Faust calls again with what is assigned by then. Or it
-            # gives up waiting, and would go on as a member that does nothing.
-            if not app.should_stop and monotonic() - started >= patience:
-                message = (
-                    f"expected to take over {len(assigned)} partitions within {patience:g} s; it "
-                    f"took longer. Raise take_over_timeout of [pipeline], or add workers"
-                )
-                fail(WorkerFailed(message))
-            raise
         except Exception as error:
             fail(error)
             raise
 
     async def let_go(_: Any, /, *given: Any, signal: Any, **__: Any) -> None:
-        if given[0]:
-            return
-        if (unknown := _unknown(app, ownership)) is not None:
-            fail(unknown)
-            return
-        await restore(set())  # Faust seeks, and so restores, only where something is assigned
+        if not given[0]:  # Faust seeks, and so restores, only where something is assigned
+            await restore(set())
 
     app.on_partitions_assigned.connect(let_go, weak=False)
-    app.transport = transport_of(restore)(app.conf.broker_consumer, app)
+    patience = settings.take_over_timeout.total_seconds()
+    app.transport = transport_of(restore, fail, patience)(app.conf.broker_consumer, app)
     for stage in ownership.stages:
         _add_agent(app, stage.name, stage.reads, ownership, fail)
 
@@ -98,24 +87,15 @@ def create(
             fail(error)
             raise
 
+    async def watch() -> None:
+        consumer: Any = app.consumer
+        trouble = consumer.trouble() or ownership.stuck(monotonic())
+        if trouble is not None:
+            fail(trouble)
+
     app.timer(TICK)(tick)
+    app.timer(TICK)(watch)
     return app
-
-
-def _unknown(app: faust.App, ownership: Ownership) -> WorkerFailed | None:
-    """What is wrong where the brokers, as it seems, do not have our topics.
-
-    A broker that comes back may answer before it has read which topics it has. Whoever divides the
-    partitions by that gives nobody any, and is minutes in learning better.
-    """
-    read = sorted({topic for stage in ownership.stages for topic in stage.reads})
-    unknown = [topic for topic in read if app.consumer.topic_partitions(topic) == 0]
-    if not unknown:
-        return None
-    return WorkerFailed(
-        f"expected the brokers to know the topics {', '.join(unknown)}; they do not, as it is for "
-        "a moment after a restart. Start the worker again"
-    )
 
 
 @asynccontextmanager
@@ -182,12 +162,14 @@ def _options(brokers: Brokers, settings: WorkerSettings) -> dict[str, Any]:
         "broker_heartbeat_interval": min(HEARTBEAT, settings.session_timeout.total_seconds() / 3),
         # Faust waits so long for `perform_seek`, in which partitions are taken over.
         "broker_request_timeout": max(
-            settings.take_over_timeout.total_seconds(), settings.session_timeout.total_seconds()
+            settings.take_over_timeout.total_seconds() + GRACE,
+            settings.session_timeout.total_seconds(),
         ),
         "broker_rebalance_timeout": 60.0,
-        "broker_max_poll_interval": 300.0,
+        "broker_max_poll_interval": NEVER,
         "stream_wait_empty": True,  # the batch in hand is finished before partitions go
         "topic_disable_leader": True,
+        "PartitionAssignor": WholeAssignor,
         "topic_allow_declare": False,  # topics come from `touchpoints topics create`
         "web_enabled": False,
         "producer_request_timeout": 60.0,

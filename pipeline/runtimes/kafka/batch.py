@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -10,8 +10,12 @@ from pipeline.books import Books
 from pipeline.runtimes.kafka.changelog import Output, Progress
 from pipeline.stitching.change import Message
 from pipeline.stitching.clock import Watermark
+from schemas import codec
 from schemas.controls import Reached
 from schemas.records import Touchpoint
+
+TIME_KEY: Final = b"@time"
+"""Key of what partitions tell each other of event time; no customer's begins so."""
 
 
 class Fetched(Protocol):
@@ -100,3 +104,12 @@ class Telling(NamedTuple):
     number: int
     sources: int
     topics: dict[str, int]
+
+    def told(self, at: datetime) -> list[Output]:
+        """The records that tell every partition of the stage behind how far this one is."""
+        value = codec.encode(Reached(source=self.number, sources=self.sources, at=at))
+        return [
+            Output(topic, TIME_KEY, value, partition=number)
+            for topic, count in self.topics.items()
+            for number in range(count)
+        ]

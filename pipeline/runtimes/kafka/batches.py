@@ -8,18 +8,22 @@ control, acknowledgements and commits stay as they are.
 What is overridden is not public: `tests/contracts/test_faust.py` fails when an upgrade changes it.
 """
 
-import logging
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
-_logger: Final = logging.getLogger("touchpoints.pipeline")
+from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.kafka.membership import MemberThread
 
 Restore = Callable[[set[TP]], Awaitable[dict[TP, int]]]
 """Takes over partitions; where each is to be read on from, for those that have a state."""
+
+Fail = Callable[[BaseException], None]
+"""Ends the process at once: no acknowledgement, no commit, no stop that may hang."""
 
 
 class AsFetched(faust.Schema[Any, Any]):
@@ -34,15 +38,6 @@ class AsFetched(faust.Schema[Any, Any]):
         return message.value
 
 
-class CommittedThread(driver.AIOKafkaConsumerThread):
-    """The thread of the client; it gives only what belongs to transactions that committed."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-
 class BatchConsumer(driver.Consumer):
     """A consumer whose messages are batches, and whose partitions begin where their state says.
 
@@ -51,9 +46,11 @@ class BatchConsumer(driver.Consumer):
         expected: Offset of the first record to come, of partitions whose state knows it.
         handed: Offset behind the last record that was handed over since the last rebalance.
         sought_again: Those of them that were sought a second time.
+        patience: Seconds that taking over all partitions may take.
     """
 
     broken: bool = False
+    patience: float = 90.0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -65,8 +62,18 @@ class BatchConsumer(driver.Consumer):
         """Take over partitions; `transport_of` gives the real one."""
         return {}
 
+    def fail(self, error: BaseException) -> None:
+        """End the process; `transport_of` gives what does."""
+        raise error
+
+    def trouble(self) -> BaseException | None:
+        """See `MemberThread.trouble`."""
+        thread: Any = self._thread
+        trouble: BaseException | None = thread.trouble()
+        return trouble
+
     def _new_consumer_thread(self) -> Any:
-        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+        return MemberThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         """One message for each partition with fetched records."""
@@ -136,7 +143,25 @@ class BatchConsumer(driver.Consumer):
         return current and not self.broken and bool(super().ack(message))
 
     async def perform_seek(self) -> None:
-        """Start every partition where its state says, not where the group's offset stands."""
+        """Start every partition where its state says, not where the group's offset stands.
+
+        Faust, too, gives up after a time, and goes on as a member that does nothing.
+        """
+        given = asyncio.timeout(self.patience)
+        try:
+            async with given:
+                await self._seek_all()
+        except TimeoutError:
+            if given.expired():
+                message = (
+                    f"expected to take over {len(self.assignment())} partitions within "
+                    f"{self.patience:g} s; it took longer. Raise take_over_timeout of [pipeline], "
+                    f"or add workers; or do the brokers not answer?"
+                )
+                self.fail(WorkerFailed(message))
+            raise
+
+    async def _seek_all(self) -> None:
         await super().perform_seek()
         assigned = set(self.assignment())
         offsets = await self.restore(assigned)
@@ -151,12 +176,26 @@ class BatchConsumer(driver.Consumer):
             self._committed_offset[tp] = offset
 
 
-def transport_of(restore_partitions: Restore) -> type[driver.Transport]:
-    """The transport of an app whose partitions are taken over by `restore_partitions`."""
+def transport_of(
+    restore_partitions: Restore, fail: Fail, patience: float
+) -> type[driver.Transport]:
+    """The transport of an app.
+
+    Args:
+        restore_partitions: Takes its partitions over.
+        fail: Called when the worker must not go on.
+        patience: Seconds that taking over all partitions may take.
+    """
+    within, end = patience, fail
 
     class OurConsumer(BatchConsumer):
+        patience = within
+
         async def restore(self, assigned: set[TP]) -> dict[TP, int]:
             return await restore_partitions(assigned)
+
+        def fail(self, error: BaseException) -> None:
+            end(error)
 
     class OurTransport(driver.Transport):
         Consumer = OurConsumer

@@ -9,7 +9,7 @@ Blocking calls: whoever uses it from an event loop does so in a thread.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,6 +26,9 @@ FORMAT: Final = 1
 """Of what stands in a changelog. Another one is refused, never guessed at."""
 
 READ_AT_ONCE: Final = 10_000
+ASK_AGAIN: Final = 0.2
+"""Seconds between two questions to a broker that does not know a topic."""
+
 QUEUE_MESSAGES_MAX: Final = 500_000
 QUEUE_KIB_MAX: Final = 256 * 1024
 
@@ -129,10 +132,15 @@ class Changelog:
         return Restored(states, self._progress_in(states))
 
     def _read_whole(self, reader: Consumer, tell: Callable[[float], None]) -> dict[bytes, bytes]:
-        """Read up to the end-of-partition event: an end offset may be a transaction's marker."""
+        """Read up to the end-of-partition event: an end offset may be a transaction's marker.
+
+        A leader that was just elected may tell of an end before what was committed, until it has
+        heard from its followers; where it is asked for the end, it says none as long.
+        """
         states: dict[bytes, bytes] = {}
         tell(0.0)
         whole = TopicPartition(self.topic, self.partition, 0)
+        _, end = self._bounds(reader, whole)
         first: int | None = None
         reader.assign([whole])
         heard_at = monotonic()
@@ -153,7 +161,8 @@ class Changelog:
                     else:
                         states[key] = value
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    return states
+                    if (record.offset() or 0) >= end:
+                        return states
                 else:
                     raise KafkaException(error)
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"reading {self.topic}"))
@@ -233,15 +242,41 @@ class Changelog:
         """The oldest offset of this partition of a topic, and the one behind its newest."""
         asking = Consumer({**self._brokers.librdkafka(), "group.id": f"{self.topic}-reader"})
         try:
-            place = TopicPartition(topic, self.partition)
-            low, high = asking.get_watermark_offsets(place, self._timeout)
-            return low, high
+            return self._bounds(asking, TopicPartition(topic, self.partition))
         finally:
             asking.close()
 
+    def _bounds(self, asking: Consumer, place: TopicPartition) -> tuple[int, int]:
+        """Ask until a leader answers: while there is none yet, each client is told so at once."""
+        until = monotonic() + self._timeout
+        while True:
+            try:
+                low, high = asking.get_watermark_offsets(place, max(0.1, until - monotonic()))
+            except KafkaException:
+                if monotonic() >= until:
+                    raise
+                sleep(ASK_AGAIN)
+            else:
+                return low, high
+
     def partitions_of(self, topic: str) -> int:
-        """How many partitions a topic has. Raises KafkaException where the brokers do not say."""
-        return len(self._producer.list_topics(topic, self._timeout).topics[topic].partitions)
+        """How many partitions a topic has.
+
+        A broker that comes back may name none at first: it is asked again.
+
+        Raises:
+            KafkaException: The brokers do not say.
+        """
+        until = monotonic() + self._timeout
+        while True:
+            left = max(0.1, until - monotonic())
+            found = self._producer.list_topics(topic, left).topics[topic]
+            if found.partitions and found.error is None:
+                return len(found.partitions)
+            if monotonic() >= until:
+                unknown = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"no topic {topic}")
+                raise KafkaException(found.error or unknown)
+            sleep(ASK_AGAIN)
 
     def close(self) -> None:
         """Let go. What was not committed is aborted by the next owner's fencing."""

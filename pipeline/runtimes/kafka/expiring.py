@@ -31,7 +31,8 @@ class Expiring:
     Attributes:
         overdue: Whether more may be due than batches had room for so far.
         owes: Whether results are to be expected of that.
-        errors: What was raised for states that time could not move; they are kept as they are.
+        errors: What was raised for states that time could not move; they are kept as they are. Only
+            where the states are careful; else it is raised, for the batch to be done again.
     """
 
     def __init__(
@@ -70,13 +71,20 @@ class Expiring:
         if state is None:
             self._states.delete(key)
             return True
+        # What a failure has spoilt is not known: all of the batch is done again then, with care.
+        careful = self._states.careful
+        due_at = (self._carefully if careful else self._expire)(key, state, watermark)
+        return due_at is None or due_at > watermark
+
+    def _carefully(self, key: str, state: Any, watermark: datetime) -> datetime | None:
+        """One broken state must not keep all others from closing: it is tried again later."""
         mark = self._sending.mark()
         try:
-            due_at = self._expire(key, state, watermark)
+            with self._states.undoing(key):
+                return self._expire(key, state, watermark)
         except Exception as error:
-            # One broken state must not keep all others from closing: it is tried again.
             self._sending.undo(mark)
             self.errors.append(error)
             due_at = watermark + TRY_AGAIN
-            self._states.put(key, state, due_at)
-        return due_at is None or due_at > watermark
+            self._states.put(key, self._states.get(key), due_at)
+            return due_at

@@ -4,7 +4,7 @@ No Kafka here: who fetches and who commits is `worker`'s affair. What one batch 
 whole where any of it fails, and done again without the record to blame.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,9 +29,6 @@ from schemas.controls import Reached
 from schemas.records import Touchpoint
 from schemas.topics import DEAD_LETTERS, LINKS, TOPICS, TOUCHPOINTS, VOTES
 
-TIME_KEY: Final = b"@time"
-"""Key of what partitions tell each other of event time; no customer's begins so."""
-
 TOLD: Final = timedelta(seconds=1)
 """Event time after which the stage behind is told anew (P): with 8 partitions, 64 small records a
 second in all."""
@@ -42,7 +39,6 @@ TOLD_WHILE_IDLE: Final = timedelta(seconds=10)
 
 class _RecordFailed(Exception):
     def __init__(self, offset: int, cause: Exception) -> None:
-        super().__init__(offset, cause)
         self.offset, self.cause = offset, cause
 
 
@@ -155,6 +151,7 @@ class StagePartition:
 
     def _try_again(self, topic: str, record: Fetched) -> None:
         """After a halt, and the restart that follows it: one more must do before any is buried."""
+        self._states.careful = True
         try:
             self._take_one(topic, record)
         except _RecordFailed as failure:
@@ -220,22 +217,32 @@ class StagePartition:
         """
         if self._follows:
             return None  # the stage before tells it
-        known = self._known
-        if caught_up and known.idle(now, self._rules.idle):
-            known.watermark.advance(now - self._rules.out_of_order)
-        if known.watermark.at is None:
-            return None
-        self._expire()
-        self._tell(TOLD_WHILE_IDLE)
-        batch = self._batch(self.offsets, [], 0)
-        return batch if batch.states or batch.outputs else None
+
+        def carry() -> None:
+            if caught_up and self._known.idle(now, self._rules.idle):
+                self._known.watermark.advance(now - self._rules.out_of_order)
+
+        return self._unasked(carry, TOLD_WHILE_IDLE)
 
     def go_on(self) -> Batch | None:
         """What is due still, and earlier batches had no room for; None where nothing is."""
-        if not self.overdue:
+        return self._unasked(lambda: None, TOLD) if self.overdue else None
+
+    def _unasked(self, carry: Callable[[], None], told_after: timedelta) -> Batch | None:
+        try:
+            self._states.careful = False
+            return self._due(carry, told_after)
+        except Exception:  # a state that grew too large by it, perhaps: it is kept as it is then
+            self.rollback()
+            self._states.careful = True
+            return self._due(carry, told_after)
+
+    def _due(self, carry: Callable[[], None], told_after: timedelta) -> Batch | None:
+        carry()
+        if self.watermark is None:
             return None
         self._expire()
-        self._tell(TOLD)
+        self._tell(told_after)
         batch = self._batch(self.offsets, [], 0)
         return batch if batch.states or batch.outputs else None
 
@@ -262,11 +269,10 @@ class StagePartition:
         known, fine = self._known, processed - len(failed)
         known.failures = failures_after(known.failures, fine, len(failed))
         known.books.publish(self._sending.results)
-        progress = Progress(FORMAT, offsets, msgspec.msgpack.encode(known))
         return Batch(
             outputs=self._sending.outputs,
             states=self._states.changes(),
-            progress=progress,
+            progress=Progress(FORMAT, offsets, msgspec.msgpack.encode(known)),
             results=self._sending.results,
             failed=failed,
             unexpired=self._expiring.errors,
@@ -331,12 +337,7 @@ class StagePartition:
         if telling is None or at is None or (known.told is not None and at < known.told + after):
             return
         known.told = at
-        told = Reached(source=telling.number, sources=telling.sources, at=at)
-        for topic, count in telling.topics.items():
-            for number in range(count):
-                self._sending.outputs.append(
-                    Output(topic, TIME_KEY, codec.encode(told), partition=number)
-                )
+        self._sending.outputs += telling.told(at)
 
     def _step(self, key: str, messages: list[Message], as_they_came: dict[int, bytes]) -> None:
         """Take messages to one key.

@@ -5,10 +5,11 @@ millions of states.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.runtimes.memory import MemoryStates
 
@@ -39,6 +40,14 @@ class StateTooLarge(Exception):
         )
 
 
+class _Before(NamedTuple):
+    """A state as it was: its bytes, and when it was due; whether the batch had changed it."""
+
+    encoded: bytes | None
+    due_at: datetime | None
+    changed: bool
+
+
 class PartitionStates:
     """A `StateStore` of one partition, whose changes are taken batch by batch.
 
@@ -65,6 +74,8 @@ class PartitionStates:
         self._packed = MemoryStates()
         self._unpacked: dict[str, Any] = {}
         self._changed: dict[str, datetime | None] = {}
+        self._named: list[str] = []
+        self._before: dict[str, _Before] | None = None
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -81,6 +92,8 @@ class PartitionStates:
             packed = self._packed.get(key)
             if packed is not None:
                 state = self._unpacked[key] = self._decode(packed[_DUE.size :])
+        if self._before is not None and key not in self._before:
+            self._before[key] = self._as_it_is(key, state)
         return state
 
     def put(self, key: str, state: Any, due_at: datetime | None) -> None:
@@ -99,8 +112,10 @@ class PartitionStates:
         self._packed.put(key, self._packed.get(key), None)
 
     def due(self, until: datetime, limit: int) -> list[str]:
-        """Keys whose `due_at` has come, earliest first."""
-        return self._packed.due(until, limit)
+        """Keys whose `due_at` has come, earliest first; each is named once, or after a rollback."""
+        named = self._packed.due(until, limit)
+        self._named += named
+        return named
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """What changed since the last commit, packed; None for what was forgotten.
@@ -117,6 +132,41 @@ class PartitionStates:
                 packed.append((key, None))
         return packed
 
+    @contextmanager
+    def undoing(self, key: str) -> Iterator[None]:
+        """What fails within leaves no trace: neither on this state nor on any that is got then."""
+        before = self._before = {}
+        self.get(key)
+        try:
+            yield
+        except Exception:
+            for one, was in before.items():
+                self._put_back(one, was)
+            raise
+        finally:
+            self._before = None
+
+    def _as_it_is(self, key: str, state: Any) -> _Before:
+        encoded = None if state is None else self._encode(state)
+        if key in self._changed:
+            return _Before(encoded, self._changed[key], changed=True)
+        packed = self._packed.get(key)
+        return _Before(encoded, None if packed is None else _due_in(packed), changed=False)
+
+    def _put_back(self, key: str, before: _Before) -> None:
+        self._unpacked.pop(key, None)
+        if before.encoded is not None:
+            self._unpacked[key] = self._decode(before.encoded)
+        if before.changed:
+            self._changed[key] = before.due_at
+        else:
+            self._changed.pop(key, None)
+        packed = self._packed.get(key)
+        if packed is None and not before.changed:
+            self._packed.delete(key)
+        else:
+            self._packed.put(key, packed, before.due_at)
+
     def _fitting(self, state: Any) -> bytes:
         encoded = self._encode(state)
         if len(encoded) > STATE_BYTES_MAX:
@@ -132,6 +182,7 @@ class PartitionStates:
         for key in self._changed:  # forgotten
             self._packed.delete(key)
         self._changed.clear()
+        self._named.clear()
         excess = len(self._unpacked) - self._unpacked_max
         if excess > 0:
             for key in list(islice(self._unpacked, excess)):  # those longest not changed go first
@@ -140,13 +191,14 @@ class PartitionStates:
     def rollback(self) -> None:
         """Back to the last commit."""
         self._unpacked.clear()  # a step that failed may have spoilt what it only read
-        for key in self._changed:
+        for key in (*self._changed, *self._named):
             packed = self._packed.get(key)
             if packed is None:
                 self._packed.delete(key)
             else:
                 self._packed.put(key, packed, _due_in(packed))
         self._changed.clear()
+        self._named.clear()
 
 
 def packed_state(encoded: bytes, due_at: datetime | None) -> bytes:

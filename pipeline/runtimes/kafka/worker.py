@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final, TypeVar
 
 from faust.types import TP
@@ -32,6 +32,10 @@ T = TypeVar("T")
 THREADS: Final = 8
 """Partitions worked on at once: while one waits for its commit, another computes."""
 
+BATCH_MAX: Final = 300.0
+"""Seconds after which a batch will not be done any more (P). A large one takes some, and its commit
+at most `commit_timeout`."""
+
 
 class Owned:
     """One stage's partition, and the right to write what follows from it."""
@@ -43,6 +47,7 @@ class Owned:
         self.partition, self.changelog = partition, changelog
         self.lock = asyncio.Lock()
         self.active_at: datetime | None = None
+        self.busy_since: float | None = None
 
 
 class Ownership:
@@ -135,7 +140,7 @@ class Ownership:
             if tp.topic == one.stage.reads[0]:
                 one.active_at = now  # links alone do not tell how far event time is
             take = one.partition.take
-            while await self._in_thread(self._work, one, lambda: take(tp.topic, records, now)):
+            while await self._worked(one, lambda: take(tp.topic, records, now)):
                 pass
 
     def tell_lag(self, end_of: Callable[[TP], int | None]) -> None:
@@ -182,7 +187,22 @@ class Ownership:
         """One batch that no record asked for."""
         async with one.lock:
             if self._owned.get((one.stage.name, one.number)) is one:
-                await self._in_thread(self._work, one, made)
+                await self._worked(one, made)
+
+    def stuck(self, now: float) -> WorkerFailed | None:
+        """What is wrong where a batch is never done: others wait behind it, and nobody knows.
+
+        Args:
+            now: Seconds, of a clock that never jumps.
+        """
+        longest = max(BATCH_MAX, 2 * self._settings.commit_timeout.total_seconds())
+        for one in self.owned:
+            if one.busy_since is not None and now - one.busy_since > longest:
+                return WorkerFailed(
+                    f"{one.stage.name}, partition {one.number}: expected a batch to be done within "
+                    f"{longest:g} s; it is not. Another start takes it again"
+                )
+        return None
 
     async def close(self) -> None:
         """Let go of all partitions. What was not committed is nobody's."""
@@ -332,6 +352,13 @@ class Ownership:
         self._telemetry.results_published(batch.results)
         self._tell_how_it_stands(one.stage, one.number, one.partition)
         return True
+
+    async def _worked(self, one: Owned, made: Callable[[], Batch | None]) -> bool:
+        one.busy_since = monotonic()
+        try:
+            return await self._in_thread(self._work, one, made)
+        finally:
+            one.busy_since = None
 
     def _in_thread(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         loop = asyncio.get_running_loop()

@@ -4,28 +4,33 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from pipeline.runtimes.kafka.batch import Batch, Telling
+from pipeline.runtimes.kafka.batch import TIME_KEY, Batch, Telling
 from pipeline.runtimes.kafka.changelog import Restored
 from pipeline.runtimes.kafka.expiring import EXPIRED_MAX
-from pipeline.runtimes.kafka.partition import TIME_KEY, StagePartition
+from pipeline.runtimes.kafka.partition import StagePartition
+from pipeline.runtimes.kafka.states import STATE_BYTES_MAX, unpacked
 from pipeline.runtimes.kafka.worker import Owned, Ownership
 from pipeline.settings import WorkerSettings
 from pipeline.stitching.change import Change, Message
 from pipeline.telemetry import PipelineTelemetry
 from pipeline.topology import Stage
+from schemas import codec
 from schemas.brokers import Brokers
 from schemas.topics import CUSTOMER_TOUCHPOINTS
 from tests.builders import NO_MISSIONS
-from tests.unit.runtimes.counting import GAP, NOON, Clock
+from tests.unit.runtimes.counting import GAP, NOON, Clock, touchpoint
 from tests.unit.runtimes.kafka.test_partition import Record, counts, record, restored, taken
-from tests.unit.runtimes.stages import STITCH, keep
+from tests.unit.runtimes.stages import STITCH, keep, session
 
 LATE = NOON + GAP + timedelta(hours=3)
 MANY = 2 * EXPIRED_MAX + 1_000
+BROKEN = "c-000001"
+INWARD = "ballots"
 TELLING = Telling(0, 1, {"votes": 1})
 
 
@@ -229,3 +234,54 @@ async def test_a_partition_that_is_worked_on_is_left_alone(before: list[Batch]) 
     await ownership.close()
 
     assert durable.commits == 0
+
+
+def swell(state: Any, until: datetime, rules: Any) -> Change[Any]:
+    """Closes all but one, which it spoils, and which grows beyond what a record holds."""
+    if state["key"] != BROKEN:
+        return STITCH.expire(state, until, rules)
+    state["ids"].append("x" * STATE_BYTES_MAX)
+    return Change(state, [session(state, "spoilt")])
+
+
+def spoil(state: Any, until: datetime, rules: Any) -> Change[Any]:
+    """As `swell`, but it fails half-way."""
+    if state["key"] != BROKEN:
+        return STITCH.expire(state, until, rules)
+    state["ids"].append("half of it")
+    message = "cannot be expired"
+    raise LookupError(message)
+
+
+def grow(state: Any, until: datetime, rules: Any) -> Change[Any]:
+    """As `swell`, but only what it tells another state makes that too large."""
+    if state["key"] != BROKEN:
+        return STITCH.expire(state, until, rules)
+    huge = codec.decode_touchpoint(touchpoint(7, name="huge")[2])
+    return Change(None, [Message(INWARD, "c-000000", huge), Message(INWARD, "c-9", huge)])
+
+
+@pytest.mark.parametrize("expire", [swell, spoil, grow])
+@pytest.mark.parametrize("how", ["tick", "go on"])
+def test_a_state_that_time_breaks_is_kept_as_it_is_and_all_others_close(
+    expire: Any, how: str
+) -> None:
+    stage = STITCH._replace(expire=expire, inward=(INWARD,))
+    first = StagePartition(stage, NO_MISSIONS, 100)
+    done = taken(first, *met(3))
+    if how == "tick":
+        done.append(committed(first, first.tick(LATE, caught_up=True)))
+    else:  # another goes on, by the time that the first had come to
+        first._known.watermark.advance(LATE)
+        (batch,) = taken(first, record(3, customer="c-9"))
+        done.append(batch._replace(states=[], outputs=[]))
+        second = StagePartition(stage, NO_MISSIONS, 100)
+        second.restore(restored(done))
+        done.append(committed(second, second.go_on()))
+
+    assert len(done[-1].unexpired) == 1
+    assert done[-1].states[0] == ("c-000000", None)
+    states = restored(done).states
+    assert states.keys() == {BROKEN.encode()}
+    assert msgspec.json.decode(unpacked(states[BROKEN.encode()]))["ids"] == ["t-0"]
+    assert counts(done[-1:]) == [1, 1]

@@ -8,11 +8,10 @@ import msgspec
 import pytest
 
 from pipeline.runtimes.errors import ProcessingHalted
-from pipeline.runtimes.kafka.batch import Batch, Telling
+from pipeline.runtimes.kafka.batch import TIME_KEY, Batch, Telling
 from pipeline.runtimes.kafka.changelog import FORMAT, Progress, Restored
 from pipeline.runtimes.kafka.partition import (
     FAILURES_MAX,
-    TIME_KEY,
     StagePartition,
 )
 from pipeline.runtimes.kafka.sending import VERSION_HEADER

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -11,7 +10,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from pipeline.runtimes.errors import WorkerFailed
 from pipeline.runtimes.kafka import app, worker
 from pipeline.runtimes.kafka.partition import StagePartition
 from pipeline.runtimes.kafka.worker import Owned, Ownership
@@ -120,64 +118,6 @@ async def test_a_stop_lets_go_of_what_was_being_taken_over(ownership):
     await ownership.close()
 
     assert ownership.closed == [0]
-
-
-async def restored(ownership: Slow, settings: WorkerSettings) -> list[BaseException]:
-    """What ends the process when Faust cancels a take-over."""
-    failures: list[BaseException] = []
-    made = app.create(BROKERS, settings, ownership, clock=Clock(), fail=failures.append)
-
-    async def nothing(*_: Any) -> None:
-        return
-
-    consumer: Any = made.transport.create_consumer(
-        callback=nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing
-    )
-    first = asyncio.create_task(consumer.restore(partitions(0)))
-    await asyncio.to_thread(ownership.begun.wait, 20)
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
-    consumer._thread.thread_loop.close()  # its thread never started
-    return failures
-
-
-async def test_a_rebalance_that_comes_between_ends_no_worker(ownership):
-    assert await restored(ownership, WorkerSettings()) == []
-
-
-async def test_a_take_over_that_is_given_up_ends_the_worker_which_would_do_nothing(ownership):
-    at_once = WorkerSettings().model_copy(update={"take_over_timeout": timedelta(0)})
-
-    (failure,) = await restored(ownership, at_once)
-
-    assert isinstance(failure, WorkerFailed)
-    assert "take_over_timeout" in str(failure)
-
-
-class Knowing:
-    """A consumer whose brokers said that topics have so many partitions."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def topic_partitions(self, topic: str) -> int:
-        return self._count
-
-
-@pytest.mark.parametrize(("count", "ends"), [(0, True), (4, False)])
-async def test_to_divide_topics_that_the_brokers_do_not_know_ends_the_worker(
-    ownership, count, ends
-):
-    failures: list[BaseException] = []
-    made: Any = app.create(
-        BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=failures.append
-    )
-    made.consumer = Knowing(count)
-
-    await made.on_partitions_assigned.send(set())
-
-    assert [type(one) for one in failures] == [WorkerFailed] * ends
-    assert all(CUSTOMER_TOUCHPOINTS in str(one) for one in failures)
 
 
 async def test_what_a_state_knows_nothing_of_is_read_from_its_beginning(ownership, monkeypatch):

@@ -258,3 +258,46 @@ def _silence(*, minutes):
         f"[id, started, Date.now() - {minutes} * 60000].join(' ')))"
         "(localStorage.getItem('tp.session').split(' '))"
     )
+
+
+async def test_what_waits_for_a_connection_outlives_its_page(site):
+    """A browser opens six connections to a host; the page is gone before there is one for it.
+
+    Nothing but `keepalive` brings it: no page of theirs looks later at what was left behind.
+    """
+    publish, reached, let_go = site.door.publisher.publish, [], asyncio.Event()
+
+    async def held(records):
+        reached.append(records)
+        await let_go.wait()
+        await publish(records)
+
+    who = await site.person()
+    tab, other = [await site.visit(who=who, before=NEVER_LATER) for _ in range(2)]
+    await site.has("shop_opened", 2)
+    await until(tab, f"{COUNT} === 0")
+    site.door.publisher.publish = held
+    filler = "{channel: 'web', name: 'filler', identifiers: {anonymous_id: 'a'}}"
+    address = f"{site.listener}/v1/touchpoints?writeKey=shop-key"
+    await other.evaluate(
+        f"for (let n = 0; n < 6; n++)"
+        f" void fetch('{address}', {{ method: 'POST', body: JSON.stringify({filler}) }})"
+    )
+    await site.until(lambda: len(reached) == 6)
+    async with tab.expect_request("**/v1/touchpoints*"):
+        await tab.evaluate("touchpoints.track('step'), void touchpoints.flush()")
+    await tab.goto("about:blank")
+    assert len(reached) == 6
+    let_go.set()
+
+    await site.has("step")
+    await site.has("web_vitals")
+
+
+async def test_a_browser_whose_requests_end_with_their_page_sends_a_beacon(site):
+    tab = await site.visit(before="delete Request.prototype.keepalive")
+    await site.has("shop_opened")
+    await until(tab, f"{COUNT} === 0")
+    await tab.close()
+
+    await site.has("web_vitals")

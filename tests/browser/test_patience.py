@@ -62,7 +62,7 @@ async def hanging(site):
 async def vitals(site):
     """A page that is quick, one whose picture comes late, one that is stuck after a click."""
     quick, late, stuck = await asyncio.gather(
-        site.visit(), site.visit("/shop?picture"), site.visit()
+        site.visit("/quick"), site.visit("/late?picture"), site.visit("/stuck")
     )
     await stuck.evaluate(
         "document.querySelector('#works').addEventListener('click', () => {"
@@ -133,12 +133,14 @@ def test_a_request_of_more_than_4_seconds_is_slow_also_when_somebody_leaves_befo
 
 
 def test_a_slow_page_is_slow_and_a_quick_one_is_a_measurement_that_is_not_judged(seen):
-    measured = [one for one in seen[vitals].named("web_vitals") if "slow" not in one.signals]
-    slow = [told(one) for one in seen[vitals].named("web_vitals") if "slow" in one.signals]
-    by_inp, by_lcp = sorted(slow, key=lambda one: one["lcp_ms"])
+    """Quick is what the machine makes of it: a busy one may take its time for any page."""
+    measured = {one.location: one for one in seen[vitals].named("web_vitals")}
+    quick, late, stuck = (told(measured[place]) for place in ("/quick", "/late", "/stuck"))
 
-    assert [one.signals for one in measured] == [("identity_only",)]
-    assert 0 < told(measured[0])["lcp_ms"] < 4000
-    assert 0 <= told(measured[0])["cls"] < 1
-    assert by_inp["inp_ms"] > 500
-    assert by_lcp["lcp_ms"] > 4000
+    for one in measured.values():
+        slow = told(one)["lcp_ms"] > 4000 or told(one).get("inp_ms", 0) > 500
+        assert one.signals == (("slow",) if slow else ("identity_only",))
+    assert late["lcp_ms"] > 4000
+    assert stuck["inp_ms"] > 500
+    assert 0 < quick["lcp_ms"] < late["lcp_ms"]
+    assert 0 <= quick["cls"] < 1

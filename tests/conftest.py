@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_asyncio import is_async_test
 
 if TYPE_CHECKING:
     from tests.brokers.broker import Broker
@@ -35,6 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("integration")
+        if "browser" in getattr(item, "fixturenames", ()) and is_async_test(item):
+            # One browser lives through many tests, so they share the event loop that it lives in.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

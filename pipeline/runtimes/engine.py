@@ -130,12 +130,18 @@ class Engine:
             if self._moves >= self._expire_after:
                 self.expire()
 
-    def tick(self, now: datetime) -> None:
-        """Wall clock: when touchpoints stop coming, it carries the watermark."""
+    def tick(self, now: datetime, *, caught_up: bool = True) -> None:
+        """Wall clock: when touchpoints stop coming, it carries the watermark.
+
+        Args:
+            now: The wall clock's time.
+            caught_up: Whether all that came has been processed; what waits would come late behind
+                a watermark that runs ahead.
+        """
         known = self._known
         if known.arrived_at is not None:
             known.arrived_at = min(known.arrived_at, now)  # a listener's clock may run ahead
-            if now - known.arrived_at >= self._rules.idle:
+            if caught_up and now - known.arrived_at >= self._rules.idle:
                 known.watermark.advance(now - self._rules.out_of_order)
         self.expire()
 

@@ -56,8 +56,11 @@ class Engine(Protocol):
     def process(self, touchpoint: Touchpoint) -> None:
         """Take one record of the topic `touchpoints`."""
 
-    def tick(self, now: datetime) -> None:
-        """Take the wall clock's time, so that silence has consequences too."""
+    def tick(self, now: datetime, *, caught_up: bool = True) -> None:
+        """Take the wall clock's time, so that silence has consequences too.
+
+        While touchpoints wait, which is not to be `caught_up`, there is none.
+        """
 
     def snapshot(self) -> bytes:
         """What the engine knows beside its stores, such as the watermark."""

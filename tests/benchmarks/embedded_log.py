@@ -49,7 +49,7 @@ class PassingEngine:
             store.put(customer, STATE, touchpoint.occurred_at + timedelta(minutes=30))
         self.outbox.append(Message(CUSTOMER_TOUCHPOINTS, customer, touchpoint))
 
-    def tick(self, now):
+    def tick(self, now, *, caught_up=True):
         pass
 
     def snapshot(self):

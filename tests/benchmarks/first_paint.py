@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.load.measuring import machine
-from tests.browser import chromium
-from tests.browser.budget import WATCH, Cost, cost_of
+from tests.browser.budget import Cost, cost_of
+from tests.browser.launching import found, launched
 from tests.console.demo_day import send, whole_day
 from tests.integration.serving import Up, eventually, fetch
 
@@ -22,20 +22,13 @@ PAGES = ("/", "/missions", "/missions/pay-bill", "/touchpoints", "/touchpoints/p
          "/journeys", "/report", "/pipeline")  # fmt: skip
 
 
-async def measured(browser: str, up: Up, pages: list[str]) -> None:
-    worst = Cost(0, 0, 0, 0)
+async def measured(path: str, up: Up, pages: list[str]) -> None:
+    worst = Cost(0, 0, 0, 0, 0)
     print(f"{'page':44}{'painted':>11}{'answered':>11}{'KB':>8}{'moved':>9}")
-    async with chromium.connected(browser) as connection:
-        tab = await (await connection.person()).tab(before=WATCH)
-        await cost_of(tab, up.operations + "/")  # the browser's own start is no page's cost
+    async with launched(path) as browser:
+        await cost_of(browser, up.operations + "/", WIDTHS[0])  # its own start is no page's cost
         for page in pages:
-            costs = []
-            for width in WIDTHS:
-                await tab.call(
-                    "Emulation.setDeviceMetricsOverride",
-                    width=width, height=900, deviceScaleFactor=1, mobile=False,
-                )  # fmt: skip
-                costs.append(await cost_of(tab, up.operations + page))
+            costs = [await cost_of(browser, up.operations + page, width) for width in WIDTHS]
             most = Cost(*map(max, zip(*costs, strict=True)))
             worst = Cost(*map(max, zip(worst, most, strict=True)))
             print(told(page, most))
@@ -50,7 +43,7 @@ def told(name: str, cost: Cost) -> str:
 
 
 def main() -> None:
-    path = chromium.found()
+    path = found()
     if path is None:
         print("not measured: no Chromium (apt-get install chromium)")
         return
@@ -63,8 +56,7 @@ def main() -> None:
         assert incident is not None
         story = re.search(r"/journeys/[0-9a-f-]+", fetch(up.operations + incident[0]).body.decode())
         assert story is not None
-        with chromium.running(path) as browser:
-            asyncio.run(measured(browser, up, [*PAGES, incident[0], story[0]]))
+        asyncio.run(measured(path, up, [*PAGES, incident[0], story[0]]))
 
 
 if __name__ == "__main__":

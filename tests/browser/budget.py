@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from tests.browser.chromium import Tab
+from playwright.async_api import Browser
+
+from tests.browser.launching import somebody
 
 WATCH = (
     "new PerformanceObserver((list) => { for (const one of list.getEntries()) window.moved ="
@@ -14,15 +16,17 @@ ASKED = """(() => {
   const sent = [...performance.getEntriesByType('navigation'),
                 ...performance.getEntriesByType('resource')];
   const paint = performance.getEntriesByName('first-contentful-paint')[0];
+  const {scrollWidth, clientWidth} = document.documentElement;
   return [paint ? paint.startTime : -1,
           performance.getEntriesByType('navigation')[0].responseEnd,
           sent.reduce((sum, one) => sum + one.transferSize, 0),
-          window.moved || 0];
+          window.moved || 0,
+          scrollWidth - clientWidth];
 })()"""
 
 
 class Cost(NamedTuple):
-    """Of one page that was opened with an empty cache."""
+    """Of one page that was opened by somebody who was never here before."""
 
     painted: float
     """Milliseconds until its first content was painted; from when it was asked for."""
@@ -32,12 +36,19 @@ class Cost(NamedTuple):
     """Bytes, with headers, of everything it asked for."""
     moved: float
     """Its cumulative layout shift; nought where nothing moved."""
+    over: int
+    """By how many pixels it is wider than its window."""
 
 
-async def cost_of(tab: Tab, address: str) -> Cost:
-    """Open a page as somebody who was never here before, and ask what it cost."""
-    await tab.call("Network.clearBrowserCache")
-    await tab.go(address)
-    # Scripts have put times into the viewer's zone, and fonts and styles have come.
-    await tab.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 300)))")
-    return Cost(*await tab.run(ASKED))
+async def cost_of(browser: Browser, address: str, width: int) -> Cost:
+    """Open a page with an empty cache, far from UTC, and ask what it cost."""
+    async with await somebody(browser, timezone_id="Asia/Kolkata") as context:
+        page = await context.new_page()
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.add_init_script(WATCH)
+        await page.goto(address)
+        # Scripts have put times into the viewer's zone, and fonts and styles have come.
+        await page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 300)))"
+        )
+        return Cost(*await page.evaluate(ASKED))

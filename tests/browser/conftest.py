@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
-from tests.browser import chromium
 from tests.browser.fixtures import browser as browser
 from tests.browser.site import Site, served
 
 
-@pytest.fixture
-async def site(browser: str) -> AsyncIterator[Site]:
-    async with chromium.connected(browser) as connection, served(connection) as made:
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(browser: Browser) -> AsyncIterator[Site]:
+    async with served(browser) as made:
         yield made
-        complaints = [one for tab in made.tabs for one in tab.complaints()]
-        assert complaints == []

@@ -13,9 +13,10 @@ from struct import pack
 from typing import Any
 
 from aiohttp import web
+from playwright.async_api import Browser, BrowserContext, Page
 
 from schemas.records import Touchpoint
-from tests.browser.chromium import Chromium, Person, Tab
+from tests.browser.launching import BLOCKED, said_by, somebody
 from tests.unit.listeners.doors import SHOP, Door, properties
 
 ROOT = Path(__file__).parents[2]
@@ -61,22 +62,40 @@ class Site:
         slow: Seconds after which `/slow` and `/picture.png` answer.
     """
 
-    def __init__(self, browser: Chromium) -> None:
+    def __init__(self, browser: Browser) -> None:
         self.browser = browser
         self.options = 'data-flush-after="50"'
         self.slow = 4.2
         self.home = self.listener = ""
-        self.tabs: list[Tab] = []
+        self.people: list[BrowserContext] = []
+        self.said: list[list[str]] = []
         self.door = Door()
 
-    async def person(self) -> Person:
-        return await self.browser.person()
+    async def person(self) -> BrowserContext:
+        """Somebody whose tabs share their storage, and nothing with other people."""
+        person = await somebody(self.browser)
+        self.people.append(person)
+        self.said.append(said_by(person))
+        return person
 
-    async def visit(self, path: str = "/shop", before: str = "", who: Person | None = None) -> Tab:
-        who = who or await self.person()
-        tab = await who.tab(self.home + path, before)
-        self.tabs.append(tab)
+    async def visit(
+        self, path: str = "/shop", before: str = "", who: BrowserContext | None = None
+    ) -> Page:
+        """Open a tab, in which a script runs before those of each page."""
+        tab = await (who or await self.person()).new_page()
+        await tab.add_init_script(before)
+        await tab.goto(self.home + path)
         return tab
+
+    def complaints(self) -> list[str]:
+        """What the policies of the pages blocked."""
+        return [
+            text for said in self.said for text in said if any(part in text for part in BLOCKED)
+        ]
+
+    async def close(self) -> None:
+        for person in self.people:
+            await person.close()
 
     # --- What has arrived
 
@@ -139,7 +158,7 @@ def told(one: Touchpoint) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def served(browser: Chromium, **settings: Any) -> AsyncIterator[Site]:
+async def served(browser: Browser, **settings: Any) -> AsyncIterator[Site]:
     """A website whose origin the listener knows; afterwards no page may have a complaint."""
     async with AsyncExitStack() as stack:
         site = Site(browser)
@@ -157,7 +176,9 @@ async def served(browser: Chromium, **settings: Any) -> AsyncIterator[Site]:
         settings.setdefault("sources", [SHOP | {"origins": [site.home]}])
         site.door = LiveDoor(**settings)
         site.listener = await stack.enter_async_context(site.door.served())
+        stack.push_async_callback(site.close)
         yield site
+        assert not site.complaints(), site.complaints()
 
 
 def raw(site: Site) -> str:

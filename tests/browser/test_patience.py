@@ -6,18 +6,17 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from tests.browser.chromium import connected
 from tests.browser.site import served, told
 
 
 async def clicks(site):
     """200 clicks on what is dead, one on the same, and some on what is not to be told."""
     angry, patient, calm = [await site.visit() for _ in range(3)]
-    await angry.click("#nothing", times=200)
+    await angry.click("#nothing", click_count=200, delay=1)  # all at once is more than a hand does
     await patient.click("#nothing")
-    await calm.click("#text", times=6)
-    await calm.click("#plus", times=4)
-    await calm.click("#terms", times=2)  # each is told twice, of the label and of its box
+    await calm.click("#text", click_count=6)
+    await calm.click("#plus", click_count=4)
+    await calm.click("#terms", click_count=2)  # each is told twice, of the label and of its box
     for harmless in ("#works", "#note", "#email", "#editable"):
         await calm.click(harmless)
     await site.has("rage_click")
@@ -38,13 +37,13 @@ async def requests(site):
         "'/api/200?after=9', { signal: AbortSignal.timeout(50) }",
         "'/api/201?after=9', { signal: AbortSignal.abort() }",
     ):
-        await tab.run(f"void fetch({call}).catch(() => 0)")
+        await tab.evaluate(f"void fetch({call}).catch(() => 0)")
     for path, more in (
         ("502", ""),
         ("202?after=9", "x.timeout = 50;"),
         ("203?after=9", "setTimeout(() => x.abort());"),
     ):
-        await tab.run(
+        await tab.evaluate(
             f"((x) => {{ x.open('GET', '/api/{path}'); {more} x.send() }})(new XMLHttpRequest())"
         )
     await site.has("request_failed", 6)
@@ -54,7 +53,7 @@ async def requests(site):
 async def hanging(site):
     """Somebody leaves while the page still waits for an answer."""
     tab = await site.visit()
-    await tab.run("void fetch('/api/200?after=20')")
+    await tab.evaluate("void fetch('/api/200?after=20')")
     await asyncio.sleep(4.1)
     await tab.close()
     await site.has("request_slow")
@@ -63,26 +62,26 @@ async def hanging(site):
 async def vitals(site):
     """A page that is quick, one whose picture comes late, one that is stuck after a click."""
     quick, late, stuck = await asyncio.gather(
-        site.visit(), site.visit("/shop?picture"), site.visit()
+        site.visit("/quick"), site.visit("/late?picture"), site.visit("/stuck")
     )
-    await stuck.run(
+    await stuck.evaluate(
         "document.querySelector('#works').addEventListener('click', () => {"
         " const until = performance.now() + 600; while (performance.now() < until); })"
     )
     await stuck.click("#works")
-    await stuck.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    await stuck.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
     for tab in (quick, late, stuck):
         await tab.close()
     await site.has("web_vitals", 3)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def seen(browser):
     """The site of each of these, when it is over."""
-    async with connected(browser) as connection, AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         sites = {}
         for play in (clicks, requests, hanging, vitals):
-            sites[play] = await stack.enter_async_context(served(connection))
+            sites[play] = await stack.enter_async_context(served(browser))
         await asyncio.gather(*(play(site) for play, site in sites.items()))
         yield sites
 
@@ -134,12 +133,14 @@ def test_a_request_of_more_than_4_seconds_is_slow_also_when_somebody_leaves_befo
 
 
 def test_a_slow_page_is_slow_and_a_quick_one_is_a_measurement_that_is_not_judged(seen):
-    measured = [one for one in seen[vitals].named("web_vitals") if "slow" not in one.signals]
-    slow = [told(one) for one in seen[vitals].named("web_vitals") if "slow" in one.signals]
-    by_inp, by_lcp = sorted(slow, key=lambda one: one["lcp_ms"])
+    """Quick is what the machine makes of it: a busy one may take its time for any page."""
+    measured = {one.location: one for one in seen[vitals].named("web_vitals")}
+    quick, late, stuck = (told(measured[place]) for place in ("/quick", "/late", "/stuck"))
 
-    assert [one.signals for one in measured] == [("identity_only",)]
-    assert 0 < told(measured[0])["lcp_ms"] < 4000
-    assert 0 <= told(measured[0])["cls"] < 1
-    assert by_inp["inp_ms"] > 500
-    assert by_lcp["lcp_ms"] > 4000
+    for one in measured.values():
+        slow = told(one)["lcp_ms"] > 4000 or told(one).get("inp_ms", 0) > 500
+        assert one.signals == (("slow",) if slow else ("identity_only",))
+    assert late["lcp_ms"] > 4000
+    assert stuck["inp_ms"] > 500
+    assert 0 < quick["lcp_ms"] < late["lcp_ms"]
+    assert 0 <= quick["cls"] < 1

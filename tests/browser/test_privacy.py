@@ -6,6 +6,7 @@ import re
 import pytest
 from aiohttp import ClientSession
 
+from tests.browser.launching import until
 from tests.browser.site import EMITTER, raw, told
 from tests.unit.listeners.doors import Door
 
@@ -15,19 +16,19 @@ SECRET = "Xq7secret"
 async def test_what_was_typed_never_leaves_the_page_and_is_not_stored(site):
     tab = await site.visit()
     for field in ("#email", "#card", "#note", "#editable"):
-        await tab.type(field, SECRET)
+        await tab.locator(field).press_sequentially(SECRET)
     await tab.click("#submit")  # refused: not an address
     await tab.click("#fails")  # an error whose message quotes the note
-    await tab.click("#editable", times=4)
-    await tab.run(f"void fetch('/api/503?q={SECRET}')")
-    await tab.run(f"history.pushState(null, '', '?q={SECRET}')")
-    await tab.run(f"history.pushState(null, '', '/found?q={SECRET}#{SECRET}')")
-    await tab.run(f"history.pushState(null, '', '/mail/{SECRET}@example.com/inbox')")
+    await tab.click("#editable", click_count=4)
+    await tab.evaluate(f"void fetch('/api/503?q={SECRET}')")
+    await tab.evaluate(f"history.pushState(null, '', '?q={SECRET}')")
+    await tab.evaluate(f"history.pushState(null, '', '/found?q={SECRET}#{SECRET}')")
+    await tab.evaluate(f"history.pushState(null, '', '/mail/{SECRET}@example.com/inbox')")
     await site.has("validation_error")
     await site.has("error_click")
     await site.has("request_failed")
     await site.has("page_view", 3)
-    stored = await tab.run("JSON.stringify([localStorage, sessionStorage])")
+    stored = await tab.evaluate("JSON.stringify([localStorage, sessionStorage])")
     await tab.close()
     await site.has("form_abandoned")
 
@@ -46,8 +47,8 @@ async def test_what_was_typed_never_leaves_the_page_and_is_not_stored(site):
 )
 async def test_whoever_objects_is_left_alone(site, objection):
     tab = await site.visit(before=objection)
-    await tab.until("!Array.isArray(window.touchpoints)")
-    await tab.run("touchpoints.consent(true), touchpoints.track('asked'), touchpoints.flush()")
+    await until(tab, "!Array.isArray(window.touchpoints)")
+    await tab.evaluate("touchpoints.consent(true), touchpoints.track('asked'), touchpoints.flush()")
     await tab.click("#fails")
     await tab.close()
     await site.visit()
@@ -60,19 +61,19 @@ async def test_whoever_objects_is_left_alone(site, objection):
 async def test_where_consent_is_required_nothing_happens_before_it_or_after_it_is_taken_back(site):
     site.options += ' data-consent="required"'
     tab = await site.visit()
-    await tab.until("!Array.isArray(window.touchpoints)")
-    await tab.run("touchpoints.track('before')")
-    assert await tab.run("localStorage.length + sessionStorage.length") == 0
-    await tab.run("touchpoints.consent(true)")
+    await until(tab, "!Array.isArray(window.touchpoints)")
+    await tab.evaluate("touchpoints.track('before')")
+    assert await tab.evaluate("localStorage.length + sessionStorage.length") == 0
+    await tab.evaluate("touchpoints.consent(true)")
     await site.has("page_view")
-    await tab.run("touchpoints.track('while')")
+    await tab.evaluate("touchpoints.track('while')")
     await site.has("while")
 
-    await tab.run("touchpoints.track('lost'), touchpoints.consent(false)")
-    await tab.run("touchpoints.track('after')")
+    await tab.evaluate("touchpoints.track('lost'), touchpoints.consent(false)")
+    await tab.evaluate("touchpoints.track('after')")
     await tab.click("#fails")
-    assert await tab.run("localStorage.length + sessionStorage.length") == 0
-    await tab.run("touchpoints.consent(true)")
+    assert await tab.evaluate("localStorage.length + sessionStorage.length") == 0
+    await tab.evaluate("touchpoints.consent(true)")
     await site.has("page_view", 2)
 
     assert site.named("shop_opened", "before", "lost", "after", "error_click") == []
@@ -82,13 +83,13 @@ async def test_where_consent_is_required_nothing_happens_before_it_or_after_it_i
 
 async def test_a_log_in_names_the_user_and_a_log_out_ends_the_session(site):
     tab = await site.visit()
-    await tab.run("touchpoints.identify('u-1', { email: 'Ann@example.com' })")
-    await tab.run("touchpoints.intent('upgrade-phone')")
-    await tab.run(
+    await tab.evaluate("touchpoints.identify('u-1', { email: 'Ann@example.com' })")
+    await tab.evaluate("touchpoints.intent('upgrade-phone')")
+    await tab.evaluate(
         "touchpoints.track('survey', { page: 2 }, "
         "{ rating: { scale: 'ces', value: 2 }, location: '/survey', intent: 'order' })"
     )
-    await tab.run("touchpoints.reset(), touchpoints.track('afterwards')")
+    await tab.evaluate("touchpoints.reset(), touchpoints.track('afterwards')")
     (after,) = await site.has("afterwards")
     (identify,), (intent,), (survey,), (logout,) = map(
         site.named, ("identify", "intent", "survey", "logout")
@@ -107,7 +108,7 @@ async def test_a_log_in_names_the_user_and_a_log_out_ends_the_session(site):
 
 async def test_another_user_is_another_session(site):
     tab = await site.visit()
-    await tab.run("['u-1', 'u-1', 'u-2'].forEach((user) => touchpoints.identify(user))")
+    await tab.evaluate("['u-1', 'u-1', 'u-2'].forEach((user) => touchpoints.identify(user))")
     first, again, other = await site.has("identify", 3)
 
     assert first.session_hint == again.session_hint != other.session_hint
@@ -115,20 +116,22 @@ async def test_another_user_is_another_session(site):
 
 async def test_the_types_name_what_a_website_may_call(site):
     tab = await site.visit()
-    await tab.until("!Array.isArray(window.touchpoints)")
+    await until(tab, "!Array.isArray(window.touchpoints)")
     types = EMITTER.with_suffix(".d.ts").read_text()
     (interface,) = re.findall(r"interface Touchpoints \{(.*?)\n\}", types, re.DOTALL)
 
     assert set(re.findall(r"^  (\w+)\(", interface, re.MULTILINE)) == set(
-        await tab.run("Object.keys(touchpoints)")
+        await tab.evaluate("Object.keys(touchpoints)")
     )
 
 
 async def test_a_page_that_calls_it_wrongly_goes_on(site):
     tab = await site.visit()
-    await tab.until("!Array.isArray(window.touchpoints)")
-    await tab.run("const loop = {}; loop.loop = loop; touchpoints.track('loop', loop)")
-    await tab.run("touchpoints.track('large', { text: 'x'.repeat(20000) }), touchpoints.track('x')")
+    await until(tab, "!Array.isArray(window.touchpoints)")
+    await tab.evaluate("const loop = {}; loop.loop = loop; touchpoints.track('loop', loop)")
+    await tab.evaluate(
+        "touchpoints.track('large', { text: 'x'.repeat(20000) }), touchpoints.track('x')"
+    )
 
     (fine,) = await site.has("x")
 

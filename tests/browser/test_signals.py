@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.browser.launching import until
 from tests.browser.site import told
 
 
@@ -26,14 +27,14 @@ async def test_a_page_view_tells_page_session_and_visitor_and_no_query(site):
     assert view.identifiers == opened.identifiers
     assert view.session_hint == opened.session_hint is not None
     assert (told(view), told(opened)) == ({}, {"plan": "gold"})
-    await tab.until("!Object.keys(localStorage).some((key) => key.startsWith('tp.q.'))")
+    await until(tab, "!Object.keys(localStorage).some((key) => key.startsWith('tp.q.'))")
 
 
 async def test_each_page_of_a_single_page_application_is_a_view(site):
     tab = await site.visit()
-    await tab.run("history.pushState({}, '', '/basket')")
-    await tab.run("history.replaceState({}, '', '/basket?sort=up')")
-    await tab.run("location.hash = '#/pay/card?number=4711'")
+    await tab.evaluate("history.pushState({}, '', '/basket')")
+    await tab.evaluate("history.replaceState({}, '', '/basket?sort=up')")
+    await tab.evaluate("location.hash = '#/pay/card?number=4711'")
 
     await site.has("page_view", 3)
 
@@ -45,8 +46,8 @@ async def test_each_page_of_a_single_page_application_is_a_view(site):
 async def test_rage_on_what_answers_is_rage_and_not_dead_and_two_clicks_are_none(site):
     angry, calm = await site.visit(), await site.visit()
 
-    await angry.click("#works", times=3)
-    await calm.click("#works", times=2)
+    await angry.click("#works", click_count=3)
+    await calm.click("#works", click_count=2)
     await angry.close()  # which settles at once what would have taken three seconds
     await calm.close()
     await site.has("web_vitals", 2)
@@ -57,14 +58,14 @@ async def test_rage_on_what_answers_is_rage_and_not_dead_and_two_clicks_are_none
 
 async def test_clicks_apart_in_time_or_place_are_no_rage(site):
     slow, wandering = await site.visit(), await site.visit()
-    await slow.click("#works", times=2)
-    await slow.run(
+    await slow.click("#works", click_count=2)
+    await slow.evaluate(
         "performance.now = ((was) => () => was.call(performance) + 1001)(performance.now)"
     )
     await slow.click("#works")
-    await wandering.run(button("here"))
-    await wandering.run(button("there"))
-    await wandering.click("#here button", times=2)
+    await wandering.evaluate(button("here"))
+    await wandering.evaluate(button("there"))
+    await wandering.click("#here button", click_count=2)
     await wandering.click("#there button")
     await slow.close()
     await wandering.close()
@@ -77,10 +78,10 @@ async def test_what_is_made_for_many_clicks_is_clicked_many_times(site):
     tab = await site.visit()
     marks = ("class", "calendar-next"), ("id", "my-player"), ("role", "slider"), ("role", "grid")
     for number, mark in enumerate(marks):
-        await tab.run(button(f"many-{number}", *mark))
-        await tab.click(f"#many-{number} button", times=4)
-    await tab.run(button("few"))
-    await tab.click("#few button", times=3)
+        await tab.evaluate(button(f"many-{number}", *mark))
+        await tab.click(f"#many-{number} button", click_count=4)
+    await tab.evaluate(button("few"))
+    await tab.click("#few button", click_count=3)
     await tab.close()
     await site.has("web_vitals")
 
@@ -90,7 +91,7 @@ async def test_what_is_made_for_many_clicks_is_clicked_many_times(site):
 
 async def test_an_error_right_after_a_click_is_an_error_click_told_once(site):
     tab = await site.visit()
-    await tab.type("#note", "my secret")
+    await tab.locator("#note").press_sequentially("my secret")
     await tab.click("#fails")
     await tab.click("#fails")
     (error,) = await site.has("error_click")
@@ -108,8 +109,10 @@ async def test_errors_without_a_click_are_script_errors_with_type_and_place(site
     tab = await site.visit()
     await tab.click("#works")
     await asyncio.sleep(0.15)
-    await tab.run("void setTimeout(() => { throw new TypeError('my secret') })")
-    await tab.run("void Promise.reject(new RangeError('my secret http://secret.example/1:2:3'))")
+    await tab.evaluate("void setTimeout(() => { throw new TypeError('my secret') })")
+    await tab.evaluate(
+        "void Promise.reject(new RangeError('my secret http://secret.example/1:2:3'))"
+    )
 
     await site.has("js_error", 2)
 
@@ -121,8 +124,8 @@ async def test_errors_without_a_click_are_script_errors_with_type_and_place(site
 
 async def test_a_form_that_was_edited_and_left_is_abandoned(site):
     tab = await site.visit()
-    await tab.type("#email", "ann")
-    await tab.type("#card", "4711")
+    await tab.locator("#email").press_sequentially("ann")
+    await tab.locator("#card").press_sequentially("4711")
     await tab.close()
 
     (left,) = await site.has("form_abandoned")
@@ -134,7 +137,7 @@ async def test_a_form_that_was_edited_and_left_is_abandoned(site):
 
 async def test_a_form_that_was_sent_or_only_looked_at_is_not(site):
     sender, looker = await site.visit(), await site.visit()
-    await sender.type("#email", "ann@example.com")
+    await sender.locator("#email").press_sequentially("ann@example.com")
     await sender.click("#submit")
     await looker.click("#email")
     await site.has("page_view", 3)
@@ -151,7 +154,7 @@ async def test_refused_fields_are_counted_one_touchpoint_an_attempt(site):
     await site.has("validation_error")
     await tab.click("#submit")
     await site.has("validation_error", 2)
-    await tab.run("document.querySelector('#card').setAttribute('aria-invalid', 'true')")
+    await tab.evaluate("document.querySelector('#card').setAttribute('aria-invalid', 'true')")
     await site.has("validation_error", 3)
 
     assert [told(one)["fields"] for one in site.named("validation_error")] == [
@@ -166,9 +169,9 @@ async def test_going_back_within_five_seconds_is_told_of_the_page_that_was_left(
     loaded, single = await site.visit(), await site.visit()
     await loaded.click("#help")
     await site.until(lambda: any(one.location == "/help.html" for one in site.arrived))
-    await loaded.back()
-    await single.run("history.pushState({}, '', '/tariffs')")
-    await single.run("history.back()")
+    await loaded.go_back()
+    await single.evaluate("history.pushState({}, '', '/tariffs')")
+    await single.evaluate("history.back()")
 
     await site.has("quick_back", 2)
 
@@ -178,9 +181,9 @@ async def test_going_back_within_five_seconds_is_told_of_the_page_that_was_left(
 
 async def test_going_back_later_is_none(site):
     tab = await site.visit()
-    await tab.run("history.pushState({}, '', '/tariffs')")
-    await tab.run("Date.now = ((was) => () => was() + 5001)(Date.now)")
-    await tab.run("history.back()")
+    await tab.evaluate("history.pushState({}, '', '/tariffs')")
+    await tab.evaluate("Date.now = ((was) => () => was() + 5001)(Date.now)")
+    await tab.evaluate("history.back()")
     await site.has("page_view", 3)
 
     assert site.named("quick_back") == []

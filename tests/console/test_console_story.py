@@ -5,14 +5,15 @@ import os
 import re
 import signal
 import subprocess
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
+from playwright.async_api import expect
 
 from pipeline.cli.main import parser_of
 from pipeline.passwords import hashed
-from tests.browser.budget import WATCH, cost_of
-from tests.browser.chromium import PATIENCE, connected
+from tests.browser.budget import cost_of
+from tests.browser.launching import said_by, somebody
 from tests.console.demo_day import day_around_its_break, send
 from tests.integration.serving import Up, eventually, fetch
 from tests.integration.test_console import Alone, consoles
@@ -33,45 +34,18 @@ def up(tmp_path_factory):
 
 
 @asynccontextmanager
-async def tab_of(browser, up, path="/"):
-    async with connected(browser) as connection:
-        tab = await (await connection.person()).tab()
-        await tab.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")
-        await tab.go(up.operations + path)
+async def tab_of(browser, up, path="/", *, expected="nothing"):
+    """A tab far from UTC; afterwards its console may have said nothing but what is expected."""
+    async with await somebody(browser, timezone_id="Asia/Kolkata") as context:
+        said = said_by(context)
+        tab = await context.new_page()
+        await tab.goto(up.operations + path)
         yield tab
-        assert tab.complaints() == []
-        assert failures(tab) == []
-
-
-def failures(tab):
-    return [params for name, params in tab.heard if name == "Runtime.exceptionThrown"]
+    assert [text for text in said if expected not in text] == []
 
 
 async def text(tab, selector="main"):
-    return await tab.run(f"document.querySelector({selector!r}).innerText")
-
-
-async def arrived(tab, condition):
-    """Wait for a page that a click or a key leads to: on the way there is none to ask."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            with suppress(AssertionError):
-                if await tab.run(f"document.readyState === 'complete' && ({condition})"):
-                    return
-            await asyncio.sleep(0.05)
-
-
-async def typed(tab, words):
-    """Into the filter, which may be below what is in sight."""
-    await tab.run("document.querySelector('#q').scrollIntoView({block: 'center'})")
-    await tab.type("#q", words)
-
-
-async def press(tab, key, code=0, shift=False):
-    given = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
-    typed = {"text": "\r"} if key == "Enter" else {}
-    await tab.call("Input.dispatchKeyEvent", type="keyDown", **given, **typed)
-    await tab.call("Input.dispatchKeyEvent", type="keyUp", **given)
+    return await tab.locator(selector).first.inner_text()
 
 
 async def test_the_break_of_a_day_appears_and_resolves_without_a_reload(browser, up):
@@ -79,12 +53,12 @@ async def test_the_break_of_a_day_appears_and_resolves_without_a_reload(browser,
         assert "No touchpoint has come in yet." in await text(tab)
         command = await text(tab, "#command-first")
         demo = await text(tab, "#command-demo")
-        await tab.run("window.loaded = 1")
+        await tab.evaluate("window.loaded = 1")
         ran = await asyncio.to_thread(
             subprocess.run, ["sh", "-c", command], capture_output=True, check=False
         )
         assert ran.returncode == 0, (command, ran.stderr)
-        await tab.until("!document.querySelector('.welcome')")
+        await tab.locator(".welcome").wait_for(state="detached")
         assert "Nothing is broken." in await text(tab)
         words = demo.split()
         assert words[0] == "touchpoints"
@@ -92,13 +66,13 @@ async def test_the_break_of_a_day_appears_and_resolves_without_a_reload(browser,
         before, after = day_around_its_break()
 
         await send(up, before)
-        await tab.until("document.querySelector('.incident.firing')")
+        await tab.locator(".incident.firing").first.wait_for()
         said = await text(tab, "#s-headline")
         await send(up, after)
-        await tab.until("document.querySelector('.incident.resolved')")
+        await tab.locator(".incident.resolved").first.wait_for()
 
         assert said.startswith("“Paying my bill in the app” is broken for “I want to pay my bill”.")
-        assert await tab.run("window.loaded") == 1
+        assert await tab.evaluate("window.loaded") == 1
         assert "Paying my bill in the app" in await text(tab, ".incident")
         assert "works again" in await text(tab, ".incident")
         assert await text(tab, "#connection") == "Live"
@@ -106,13 +80,13 @@ async def test_the_break_of_a_day_appears_and_resolves_without_a_reload(browser,
 
 async def test_every_page_is_found_by_the_navigation_and_says_something(browser, up):
     async with tab_of(browser, up) as tab:
-        links = await tab.run(
+        links = await tab.evaluate(
             "[...document.querySelectorAll('header nav a')].map((a) => a.getAttribute('href'))"
         )
         said = {}
         for path in (*links, "/missions/pay-bill", "/touchpoints/pay-in-app"):
-            await tab.go(up.operations + path)
-            await tab.until("!document.querySelector('.waiting')")
+            await tab.goto(up.operations + path)
+            await tab.locator(".waiting").first.wait_for(state="detached")
             said[path] = await text(tab)
 
     assert links == ["/", "/missions", "/touchpoints", "/journeys", "/report", "/pipeline"]
@@ -126,27 +100,27 @@ async def test_every_page_is_found_by_the_navigation_and_says_something(browser,
 
 async def test_by_keyboard_alone_one_gets_from_the_incident_to_a_customers_story(browser, up):
     async with tab_of(browser, up) as tab:
-        await press(tab, "Tab", 9)
-        assert await tab.run("document.activeElement.textContent") == "Skip to the content"
-        await press(tab, "Enter", 13)
+        await tab.keyboard.press("Tab")
+        assert await tab.evaluate("document.activeElement.textContent") == "Skip to the content"
+        await tab.keyboard.press("Enter")
 
         async def tab_to(condition):
             for _ in range(60):
-                await press(tab, "Tab", 9)
-                if await tab.run(f"((at) => {condition})(document.activeElement)"):
+                await tab.keyboard.press("Tab")
+                if await tab.evaluate(f"((at) => {condition})(document.activeElement)"):
                     return
             raise AssertionError(condition)
 
         async def enter():
-            before = await tab.run("location.pathname")
-            await press(tab, "Enter", 13)
-            await arrived(tab, f"location.pathname !== {before!r}")
+            before = tab.url.partition("#")[0]
+            await tab.keyboard.press("Enter")
+            await tab.wait_for_url(lambda url: not url.startswith(before + "#") and url != before)
 
         await tab_to("at.closest('.incident') !== null")
         await enter()
         assert "What customers did next" in await text(tab)
         await tab_to("(at.getAttribute('href') || '').startsWith('/journeys/')")
-        outlined = await tab.run("getComputedStyle(document.activeElement).outlineStyle")
+        outlined = await tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         await enter()
 
         assert outlined == "solid"
@@ -155,7 +129,7 @@ async def test_by_keyboard_alone_one_gets_from_the_incident_to_a_customers_story
 
 async def test_times_are_in_the_viewers_zone(browser, up):
     async with tab_of(browser, up) as tab:
-        stated, shown = await tab.run(
+        stated, shown = await tab.evaluate(
             "((t) => [t.dateTime, t.textContent])(document.querySelector('footer time'))"
         )
 
@@ -167,11 +141,11 @@ async def test_times_are_in_the_viewers_zone(browser, up):
 
 async def test_a_filter_is_typed_sent_and_in_the_address(browser, up):
     async with tab_of(browser, up) as tab:
-        await typed(tab, "shop")
-        await press(tab, "Enter", 13)
-        await arrived(tab, "location.search.includes('q=shop')")
+        await tab.locator("#q").press_sequentially("shop")
+        await tab.keyboard.press("Enter")
+        await tab.wait_for_url("**/?*q=shop*")
 
-        rows = await tab.run(
+        rows = await tab.evaluate(
             "[...document.querySelectorAll('.matrix tbody th[scope=row]')].map((h) => h.innerText)"
         )
     assert rows
@@ -181,15 +155,14 @@ async def test_a_filter_is_typed_sent_and_in_the_address(browser, up):
 async def test_a_customer_is_found_by_what_is_typed_into_the_search(browser, up):
     up.post([{"channel": "web", "name": "home", "identifiers": {"user_id": "u-typed"}}])
     eventually(lambda: b"Newest" in fetch(up.operations + "/").body)
-    async with tab_of(browser, up, "/journeys") as tab:
-        await tab.type("#identifier", "user_id:u-typed")
-        await press(tab, "Enter", 13)
-        await arrived(tab, "location.pathname.startsWith('/journeys/')")
+    async with tab_of(browser, up, "/journeys", expected="404 (Not Found)") as tab:
+        await tab.locator("#identifier").press_sequentially("user_id:u-typed")
+        await tab.keyboard.press("Enter")
+        await tab.wait_for_url("**/journeys/*")
         told = await text(tab)
-        await tab.go(up.operations + "/journeys")
-        await tab.type("#identifier", "user_id:nobody-at-all")
-        await press(tab, "Enter", 13)
-        await arrived(tab, "document.querySelector('#problem') !== null")
+        await tab.goto(up.operations + "/journeys")
+        await tab.locator("#identifier").press_sequentially("user_id:nobody-at-all")
+        await tab.keyboard.press("Enter")
 
         assert "What happened, in order" in told
         assert "Nothing is known of it" in await text(tab, "#problem")
@@ -200,22 +173,23 @@ async def test_one_logs_in_reads_and_logs_out_with_a_browser(browser, tmp_path):
     (tmp_path / "settings.toml").write_text(users)
     with Alone("--settings", tmp_path / "settings.toml", "--data", tmp_path / "data") as console:
         console.operations = console.operations.replace("127.0.0.1", "localhost")
-        async with tab_of(browser, console) as tab:
-            assert await tab.run("location.pathname") == "/login"
+        async with tab_of(browser, console, expected="403 (Forbidden)") as tab:
+            assert await tab.evaluate("location.pathname") == "/login"
             for password in ("a wrong one altogether", PASSWORD):
-                await tab.type("#name", "ann")
-                await tab.type("#password", password)
-                await press(tab, "Enter", 13)
-                said = "document.querySelector('.problem') !== null"
-                await arrived(tab, said if password != PASSWORD else "location.pathname === '/'")
-            inside = await tab.run("location.pathname")
-            links = await tab.run("document.querySelector('header nav').innerText")
-            await tab.go(console.operations + "/journeys")
+                await tab.locator("#name").press_sequentially("ann")
+                await tab.locator("#password").press_sequentially(password)
+                await tab.keyboard.press("Enter")
+                if password != PASSWORD:
+                    await tab.locator(".problem").wait_for()
+            await tab.wait_for_url(console.operations + "/")
+            inside = await tab.evaluate("location.pathname")
+            links = await tab.evaluate("document.querySelector('header nav').innerText")
+            await tab.goto(console.operations + "/journeys")
             denied = await text(tab)
             await tab.click("header form button")
-            await arrived(tab, "location.pathname === '/login'")
-            await tab.go(console.operations + "/missions")
-            outside = await tab.run("location.pathname")
+            await tab.wait_for_url("**/login")
+            await tab.goto(console.operations + "/missions")
+            outside = await tab.evaluate("location.pathname")
 
     assert (inside, outside) == ("/", "/login")
     assert "Journeys" not in links
@@ -224,26 +198,27 @@ async def test_one_logs_in_reads_and_logs_out_with_a_browser(browser, tmp_path):
 
 async def test_somebody_who_types_is_not_interrupted_by_what_comes_in(browser, up):
     async with tab_of(browser, up) as tab:
-        await typed(tab, "half a wo")
-        await tab.run("new Promise((done) => setTimeout(done, 50))")
+        await tab.locator("#q").press_sequentially("half a wo")
+        await tab.evaluate("new Promise((done) => setTimeout(done, 50))")
         up.post([{"channel": "web", "name": "home", "identifiers": {"anonymous_id": "late"}}])
-        await tab.run("new Promise((done) => setTimeout(done, 2500))")
+        await tab.evaluate("new Promise((done) => setTimeout(done, 2500))")
 
-        assert await tab.run("document.activeElement.value") == "half a wo"
+        assert await tab.evaluate("document.activeElement.value") == "half a wo"
 
 
 async def test_no_page_breaks_a_rule_of_accessibility(browser, axe, up):
     async with tab_of(browser, up) as tab:
-        incident = await tab.run("document.querySelector('.incident a').getAttribute('href')")
+        incident = await tab.evaluate("document.querySelector('.incident a').getAttribute('href')")
         found = {}
         for path in (*PAGES, incident):
             for width, theme in ((360, "dark"), (1440, "light")):
-                await shape(tab, width, theme)
-                await tab.go(up.operations + path)
-                await tab.until("!document.querySelector('.waiting')")
+                await tab.set_viewport_size({"width": width, "height": 900})
+                await tab.emulate_media(color_scheme=theme)
+                await tab.goto(up.operations + path)
+                await tab.locator(".waiting").first.wait_for(state="detached")
                 # By the browser's own protocol: the page's policy keeps every other script out.
-                await tab.run(f"(() => {{ {axe} }})()")
-                said = await tab.run(
+                await tab.evaluate(f"(() => {{ {axe} }})()")
+                said = await tab.evaluate(
                     "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations"
                     ".map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 200))]))"
                 )
@@ -253,69 +228,49 @@ async def test_no_page_breaks_a_rule_of_accessibility(browser, axe, up):
     assert found == {}
 
 
-async def shape(tab, width, theme):
-    await tab.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width, height=900, deviceScaleFactor=1, mobile=False,
-    )  # fmt: skip
-    await tab.call(
-        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}]
-    )
-
-
 async def test_no_page_is_wider_than_its_window_or_heavy_or_moves(browser, up):
-    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    async with connected(browser) as connection:
-        tab = await (await connection.person()).tab(before=WATCH)
-        await tab.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")
-        await tab.go(up.operations + "/")
-        incident = await tab.run("document.querySelector('.incident a').getAttribute('href')")
-        await tab.go(up.operations + incident)
-        story = await tab.run("document.querySelector('a[href^=\"/journeys/\"]').pathname")
-        for path in (*PAGES, incident, story):
-            for width in WIDTHS:
-                await shape(tab, width, "light")
-                cost = await cost_of(tab, up.operations + path)
+    async with tab_of(browser, up) as tab:
+        incident = await tab.locator(".incident a").first.get_attribute("href")
+        await tab.goto(up.operations + incident)
+        story = await tab.locator('a[href^="/journeys/"]').first.get_attribute("href")
+    for path in (*PAGES, incident, story):
+        for width in WIDTHS:
+            cost = await cost_of(browser, up.operations + path, width)
 
-                assert await tab.run(over) == 0, (path, width)
-                assert 0 < cost.transferred < TRANSFER_MAX, (path, width, cost)
-                assert cost.moved < MOVED_MAX, (path, width, cost)
+            assert cost.over == 0, (path, width)
+            assert 0 < cost.transferred < TRANSFER_MAX, (path, width, cost)
+            assert cost.moved < MOVED_MAX, (path, width, cost)
 
 
 async def test_a_connection_that_is_lost_or_silent_is_said_and_found_again(browser, tmp_path):
     async def turns(tab, state):
         """A console that is started again takes its time, on a busy machine more than a page."""
-        async with asyncio.timeout(90):
-            asked = "document.querySelector('#connection').className"
-            while await tab.run(asked) != state:  # noqa: ASYNC110 - the browser's own state
-                await asyncio.sleep(0.1)
+        await expect(tab.locator("#connection")).to_have_class(state, timeout=90_000)
 
     with Up(tmp_path / "data") as up:
         eventually(lambda: fetch(up.operations + "/").status == 200)
-        async with tab_of(browser, up) as tab:
+        async with tab_of(browser, up, expected="Failed to load resource") as tab:
             await turns(tab, "live")
             os.kill(consoles(up)[0], signal.SIGKILL)
             await turns(tab, "lost")
             said = await text(tab, "#connection")
             await turns(tab, "live")
             # As if a minute had gone by in which nothing was heard.
-            await tab.run("((now) => { Date.now = () => now() + 60_000; })(Date.now)")
+            await tab.evaluate("((now) => { Date.now = () => now() + 60_000; })(Date.now)")
             await turns(tab, "lost")
             await turns(tab, "live")
             up.post([{"channel": "web", "name": "home", "identifiers": {"anonymous_id": "a"}}])
-            await tab.until("document.querySelector('#s-headline .headline')")
+            await tab.locator("#s-headline .headline").first.wait_for()
 
     assert said == "Not live: no connection to the console. Trying again."
 
 
 async def test_a_browser_asks_nobody_but_the_console(browser, up):
     async with tab_of(browser, up) as tab:
+        asked = set()
+        tab.on("request", lambda request: asked.add(request.url))
         for path in PAGES:
-            await tab.go(up.operations + path)
+            await tab.goto(up.operations + path)
 
-        asked = {
-            params["request"]["url"]
-            for name, params in tab.heard
-            if name == "Network.requestWillBeSent"
-        }
+    assert len(asked) > len(PAGES)
     assert all(url.startswith(up.operations) for url in asked)

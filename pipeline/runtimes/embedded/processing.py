@@ -257,7 +257,7 @@ class Processing:
     def _tell_time(self, now: datetime, results: list[Message]) -> None:
         accesses = self._accesses()
         try:
-            self._engine.tick(now)
+            self._engine.tick(now, caught_up=not self.waiting)
             self._collect(None, -1, results)
         except sqlite3.Error:
             raise

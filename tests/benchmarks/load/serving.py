@@ -151,7 +151,7 @@ class Nothing:
     def process(self, touchpoint: object) -> None:
         pass
 
-    def tick(self, now: object) -> None:
+    def tick(self, now: object, *, caught_up: bool = True) -> None:
         pass
 
     def snapshot(self) -> bytes:

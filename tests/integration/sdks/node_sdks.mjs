@@ -69,11 +69,11 @@ async function snowplow(key, eventMethod = "post") {
   tracker.track(tracking.buildScreenView({ name: "Balance" }));
   for (let left = 4; left > 0; left -= 1) {
     // What failed goes out with the next event, and not before.
-    await pause(500);
+    await pause(1000);
     tracker.track(tracking.buildPagePing({ pageUrl: "https://shop.example.com/billing" }));
     tracker.flush();
   }
-  await pause(500);
+  await pause(5000); // It does not say when the last has gone, and a busy machine takes its time.
 }
 
 async function posthog(key) {

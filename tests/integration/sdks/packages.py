@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.browser import launching
+
 NPM = {
     "@rudderstack/analytics-js": "3.34.1",
     "@rudderstack/rudder-sdk-node": "3.0.13",
@@ -30,8 +32,6 @@ NODE_MIN = 20
 FETCH_MAX = 240
 """Seconds that a registry may take."""
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 
 class Missing(Exception):
     """Why something is not here, for whoever reads that a test was skipped."""
@@ -39,11 +39,11 @@ class Missing(Exception):
 
 def browser() -> str:
     """The command of a Chromium."""
-    for name in BROWSERS:
-        if (found := shutil.which(name)) is not None:
-            return found
-    message = f"no browser: none of {', '.join(BROWSERS)} is installed"
-    raise Missing(message)
+    path = launching.found()
+    if path is None:
+        message = f"no browser: none of {', '.join(launching.NAMES)} is installed"
+        raise Missing(message)
+    return path
 
 
 def of_npm() -> Path:

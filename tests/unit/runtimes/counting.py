@@ -61,7 +61,7 @@ class CountingEngine:
         self.total += 1
         self.outbox.append(Message(SESSIONS, customer, self._session(customer, "open")))
 
-    def tick(self, now: datetime) -> None:
+    def tick(self, now: datetime, *, caught_up: bool = True) -> None:
         if self.broken_clock:
             message = "the clock is broken"
             raise LookupError(message)

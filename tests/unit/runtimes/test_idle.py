@@ -2,7 +2,12 @@
 them: it came long ago, and says nothing of whether others still come."""
 
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
+
+from listeners.settings import ListenerSettings
+from pipeline import bootstrap
 from pipeline.runtimes.kafka.batch import Known
 from pipeline.runtimes.kafka.partition import StagePartition
 from pipeline.stitching.clock import Watermark
@@ -10,6 +15,8 @@ from pipeline.topology import IDENTIFY
 from schemas import codec
 from schemas.topics import TOUCHPOINTS
 from tests.builders import RULES, at, engine, touchpoint
+from tests.integration.serving import SEEDS
+from tests.unit.runtimes import counting
 from tests.unit.runtimes.kafka.test_partition import Record, taken
 
 AHEAD = touchpoint("12:00", received_at=at("12:00", day=1))
@@ -67,3 +74,27 @@ def test_nor_does_it_on_kafka() -> None:
 
     assert before is None
     assert partition.watermark == at("12:00") + RULES.idle - RULES.out_of_order
+
+
+def test_what_waits_does_not_come_late_behind_the_wall_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that is behind, as after a pause or on a busy machine, is not idle."""
+    monkeypatch.setattr("pipeline.runtimes.embedded.processing.PROCESSED_RECORDS_MAX", 1)
+    runtime = bootstrap.embedded(tmp_path, SEEDS, ListenerSettings()).runtime
+    runtime._open()  # without the thread, which would process what is to wait
+    running = runtime._processing
+    came = [counting.touchpoint(number) for number in range(2)]
+    running.cycle([came], counting.NOON)
+    assert running.waiting == 1
+    before = running._engine.watermark
+
+    running.tick(counting.NOON + timedelta(hours=1))
+    waited = running._engine.watermark
+    running.cycle((), counting.NOON + timedelta(hours=1))
+    running.tick(counting.NOON + timedelta(hours=1))
+
+    assert waited == before
+    assert running.waiting == 0
+    assert running._engine.watermark > counting.NOON + timedelta(minutes=50)
+    running.close()

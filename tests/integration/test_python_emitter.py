@@ -4,68 +4,25 @@ import ast
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from listeners.emitters.python import Emitter
 from listeners.emitters.python.posting import Answer, pause
 from tests.browser.site import LiveDoor
+from tests.integration.emitting import (
+    NOWHERE,
+    PATIENCE,
+    ROOT,
+    ended,
+    flushed,
+    script,
+    sent,
+    track,
+)
+from tests.integration.emitting import made as made
 from tests.unit.listeners.doors import SHOP, properties
-
-ROOT = Path(__file__).parents[2]
-NOWHERE = "http://127.0.0.1:1"
-PATIENCE = 20.0
-KEY = "shop-key"
-
-
-def sent(door):
-    """The numbers that arrived, in order."""
-    return [properties(one)["n"] for one in door.touchpoints]
-
-
-def track(emitter, first, last):
-    for number in range(first, last):
-        emitter.track("step", {"user_id": "u-1"}, properties={"n": number})
-
-
-async def flushed(emitter):
-    return await asyncio.to_thread(emitter.flush, PATIENCE)
-
-
-@pytest.fixture
-def made():
-    """Makes emitters that are gone when the test is."""
-    emitters = []
-
-    def make(url, **options):
-        emitters.append(Emitter(url, key=KEY, **{"flush_after": 0.05, **options}))
-        return emitters[-1]
-
-    yield make
-    for emitter in emitters:
-        emitter.close(0.0)
-
-
-def script(text, *arguments):
-    """A process of its own that has an emitter and does this."""
-    head = "import gc, os, sys, time\nfrom listeners.emitters.python import Emitter\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", head + text, *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-async def ended(process):
-    _, said = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
-    assert process.returncode == 0, said
-    return said
 
 
 async def test_what_is_said_arrives_field_by_field(made):
@@ -173,29 +130,6 @@ def test_while_the_network_hangs_callers_go_on_and_the_oldest_give_way(made):
     assert counts.sent + counts.dropped >= 1001
     assert counts.dropped >= 800
     assert counts.waiting == 0
-
-
-def test_what_cannot_be_sent_is_counted_and_never_raised(made):
-    emitter = made(NOWHERE)
-    loop = {}
-    loop["loop"] = loop
-
-    emitter.track("nan", {"user_id": "u"}, properties={"x": float("nan")})
-    emitter.track("loop", {"user_id": "u"}, properties=loop)
-    emitter.track("large", {"user_id": "u"}, properties={"x": "x" * 70_000})
-    emitter.track("no identifiers", None)
-    emitter.close(0.0)
-    emitter.track("after the end", {"user_id": "u"})
-
-    assert emitter.counts == (0, 0, 1, 4)
-
-
-@pytest.mark.parametrize(
-    ("url", "channel", "said"), [("ftp://x", "web", "http"), ("http://x", "fax", "one of web")]
-)
-def test_a_mistake_in_the_set_up_is_said_at_once(url, channel, said):
-    with pytest.raises(ValueError, match=said):
-        Emitter(url, key=KEY, channel=channel)
 
 
 def test_a_page_of_somebody_else_that_answers_200_is_no_receipt(made):

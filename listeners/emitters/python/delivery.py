@@ -17,6 +17,7 @@ from listeners.emitters.python.waiting import Item, Memory, Spool, Store
 _log: Final = logging.getLogger("touchpoints.emitter")
 _living: Final["weakref.WeakSet[Delivery]"] = weakref.WeakSet()
 _forking: Final[list["Delivery"]] = []
+_forks: Final = threading.Lock()  # for _forking: two threads may fork at once
 
 
 class Counts(NamedTuple):
@@ -249,7 +250,8 @@ class Delivery:
             try:
                 store.remove(place for place, _ in batch)
             except sqlite3.Error as error:  # They go out again, and their ids absorb it.
-                self._store = self._without_spool(error)
+                if self._store is store:  # Else what came since waits in memory already.
+                    self._store = self._without_spool(error)
             self._stored.notify_all()
 
     def _wait(self, answer: Answer, failures: int) -> bool:
@@ -278,6 +280,7 @@ class Delivery:
 
 def _before_fork() -> None:
     """No other thread is within a spool while the process is copied."""
+    _forks.acquire()
     _forking.extend(_living)
     for one in _forking:
         one._door.acquire()
@@ -292,6 +295,7 @@ def _after_fork(*, child: bool) -> None:
             one._stored.release()
             one._door.release()
     _forking.clear()
+    _forks.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,14 +6,13 @@ import logging
 import os
 import secrets
 import time
-import urllib.parse
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from listeners.emitters.python.delivery import Counts, Delivery
-from listeners.emitters.python.posting import poster
+from listeners.emitters.python.posting import check, poster
 
 Channel = Literal["web", "app", "chatbot", "ivr", "agent", "survey"]
 Scale = Literal["ces", "nps", "csat"]
@@ -41,7 +40,7 @@ class Emitter:
         exit_after: Seconds that the end of the process waits for what has not been sent.
 
     Raises:
-        ValueError: An address or a channel that cannot be.
+        ValueError: An address, a key or a channel that cannot be.
     """
 
     def __init__(
@@ -57,9 +56,7 @@ class Emitter:
         timeout: float = 10.0,
         exit_after: float = 2.0,
     ) -> None:
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-            message = f'expected an address that begins with http:// or https://; found "{url}"'
-            raise ValueError(message)
+        check(url, key)
         if channel is not None and channel not in CHANNELS:
             message = f'expected one of {", ".join(CHANNELS)}; found "{channel}"'
             raise ValueError(message)
@@ -124,8 +121,8 @@ class Emitter:
                 "properties": properties and dict(properties),
             }
             self._delivery.take(_written(item))
-        except (TypeError, ValueError, RecursionError, RuntimeError) as error:
-            _log.error("the touchpoint %r cannot be sent: %s", name, error)
+        except Exception as error:  # Whatever it was given: to tell of it is never worth a failure.
+            _log.error("the touchpoint %r cannot be sent: %r", name, error)
             self._delivery.unusable()
         return chosen
 

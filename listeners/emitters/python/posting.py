@@ -4,9 +4,10 @@ import http.client
 import json
 import random
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from listeners.emitters.python.waiting import Item
 
@@ -58,20 +59,45 @@ def refused_of(body: bytes) -> int | None:
         return None
 
 
+class _Staying(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: that would be a GET without the body, and show the key to another."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Leave the answer as it is."""
+
+
+def check(url: str, key: str) -> None:
+    """Find at once what no request could be made of.
+
+    Raises:
+        ValueError: The address or the key; the key is not repeated.
+    """
+    parts = urllib.parse.urlsplit(url)
+    good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    if not good or not url.isascii() or not url.isprintable() or " " in url:
+        message = f'expected an address such as https://touchpoints.example.com; found "{url}"'
+        raise ValueError(message)
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        message = "expected a key of ASCII characters without spaces and line ends; found others"
+        raise ValueError(message)
+
+
 def poster(url: str, key: str, timeout: float) -> Callable[[bytes], Answer]:
     """A function that sends one body; it never raises because of the network."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    opener = urllib.request.build_opener(_Staying)
 
     def post(body: bytes) -> Answer:
         request = urllib.request.Request(url, data=body, headers=headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 return Answer(answer.status, answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 asked = error.headers.get("Retry-After", "")
-                return Answer(error.code, b"", float(asked) if asked.isdigit() else 0.0)
-        except (OSError, http.client.HTTPException):
+                digits = asked.isascii() and asked.isdigit()
+                return Answer(error.code, b"", float(asked) if digits else 0.0)
+        except (OSError, http.client.HTTPException, ValueError):
             return Answer(0)
 
     return post

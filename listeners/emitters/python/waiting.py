@@ -93,19 +93,24 @@ class Spool:
                 self._adopt(path)
 
     def _adopt(self, path: Path) -> None:
+        texts: list[str] = []
+        damage: sqlite3.Error | None = None
         try:
             other = _open(path)
         except sqlite3.OperationalError:
             return  # Locked: its process lives.
         except sqlite3.DatabaseError as error:
-            _log.error("%s cannot be read and is set aside: %s", path, error)
-            path.replace(path.with_suffix(".broken"))
+            damage = error
+        else:
+            with contextlib.closing(other):
+                damage = _read_into(texts, other)
+                if dropped := self.put(texts):
+                    _log.error("gave up the oldest %d touchpoints of %s: too many", dropped, path)
+        if damage is None:
+            _remove(path)
             return
-        with contextlib.closing(other):
-            rows = other.execute("SELECT text FROM waiting ORDER BY place").fetchall()
-            if dropped := self.put(text for (text,) in rows):
-                _log.error("gave up the oldest %d touchpoints of %s: too many wait", dropped, path)
-        _remove(path)
+        _log.error("%s is damaged and set aside, %d read: %s", path, len(texts), damage)
+        path.replace(path.with_suffix(".broken"))
 
     def put(self, texts: Iterable[str]) -> int:
         """Keep them, the oldest giving way; how many had to."""
@@ -149,17 +154,33 @@ class Spool:
 
 
 def _own(folder: Path) -> tuple[Path, sqlite3.Connection]:
-    """A new file, locked; another starting process may have taken it over between the two."""
+    """A new file, locked; another starting process may have taken it over between the two.
+
+    Raises:
+        sqlite3.Error: The folder or the disk will not have it.
+    """
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.spool"
-        with contextlib.suppress(sqlite3.OperationalError):
+        try:
             file = _open(path)
-            if path.exists():
-                return path, file
-            file.close()
-        if not os.access(folder, os.W_OK):
-            message = f"{folder} cannot be written"
-            raise OSError(message)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                continue
+            with contextlib.suppress(OSError):
+                _remove(path)
+            raise
+        if path.exists():
+            return path, file
+        file.close()
+
+
+def _read_into(texts: list[str], file: sqlite3.Connection) -> sqlite3.Error | None:
+    """What waits in a file of another process, as far as it can be read; what stopped that."""
+    try:
+        texts += (text for (text,) in file.execute("SELECT text FROM waiting ORDER BY place"))
+    except sqlite3.DatabaseError as error:
+        return error
+    return None
 
 
 def _remove(path: Path) -> None:

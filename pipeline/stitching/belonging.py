@@ -8,6 +8,7 @@ import msgspec
 from pipeline.stitching.claims import owner_of, standing, timeline
 from pipeline.stitching.erasing import States
 from pipeline.stitching.ids import customer_of
+from pipeline.stitching.placement import HOPS_MAX
 from pipeline.stitching.rules import IdentityRules
 
 UNLINK_WINDOW: Final = timedelta(days=30)
@@ -36,7 +37,8 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
         identifier: As `type:value`; a personal value as its hash.
         at: The time that was asked about.
         known: Whether anything is known of it; one that was not shown for 31 days is forgotten.
-        chain: Itself, its owner, that one's owner and so on; the last is the customer's.
+        chain: Itself, its owner, that one's owner and so on; the last is the customer's. No longer
+            than interactions travel, see `placement.HOPS_MAX`.
         customer: The customer's id.
         timeline: Its direct owners, each from a time on; empty where it always stood for itself.
     """
@@ -52,7 +54,7 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
 def belonging_of(identifier: str, at: datetime, states: States, rules: IdentityRules) -> Belonging:
     """Whose an identifier was at a time, by all that is known now."""
     chain = [identifier]
-    while (state := states(chain[-1])) is not None:
+    while len(chain) <= HOPS_MAX and (state := states(chain[-1])) is not None:
         owner = owner_of(state, at, rules)
         if owner is None or owner in chain:
             break

@@ -20,6 +20,11 @@ CLAIMS_MAX: Final = 64
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
+PARTED_MAX: Final = 64
+"""Owners from whom an identifier remembers having been parted (P): as many as it remembers claims.
+Of more, the longest parted is forgotten, and all that it had claimed."""
+
+
 class Claim(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
     """`anchor` was shown to own the identifier at a time.
 
@@ -79,6 +84,17 @@ def standing(claims: list[Claim], state: IdentifierState) -> list[Claim]:
     return [one for one in claims if one.anchor not in parted or one.at > parted[one.anchor]]
 
 
+def part_from(state: IdentifierState, owner: str, at: datetime) -> None:
+    """Take back what an owner claimed until then."""
+    parted = {**(state.parted or {}), owner: at}
+    if len(parted) > PARTED_MAX:
+        oldest = min(parted, key=lambda name: (parted[name], name))
+        until = parted.pop(oldest)
+        for claims in (state.claims, state.implied):
+            claims[:] = [one for one in claims if one.anchor != oldest or one.at > until]
+    state.parted, state.mixed = parted, True
+
+
 def owner_of(state: IdentifierState, at: datetime, rules: IdentityRules) -> str | None:
     """Who owns the identifier at a time; None where it stands for itself."""
     claims = state.claims
@@ -130,12 +146,18 @@ def class_of(identifier: str, rules: IdentityRules) -> IdentifierClass:
     return rules.classes.get(identifier.partition(":")[0], IdentifierClass.WEAK)
 
 
-def thin(state: IdentifierState) -> None:
-    """Forget the oldest claim that repeats its neighbours', else the oldest of all."""
-    claims = state.claims
+def thin(state: IdentifierState, claims: list[Claim]) -> None:
+    """Of more claims, or implied ones, than are remembered forget one.
+
+    The oldest that repeats its neighbours', else the oldest of all: what is older still, nobody
+    owns from then on.
+    """
+    if len(claims) <= CLAIMS_MAX:
+        return
     for at in range(1, len(claims) - 1):
         if claims[at - 1].anchor == claims[at].anchor == claims[at + 1].anchor:
             del claims[at]
             return
     del claims[0]
-    state.forgotten = claims[0].at
+    if state.forgotten is None or claims[0].at > state.forgotten:
+        state.forgotten = claims[0].at

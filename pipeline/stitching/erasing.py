@@ -91,7 +91,7 @@ def circle_of(identifier: str, states: States, owned: Owned, rules: IdentityRule
     Raises:
         Ambiguous: It was several customers' in turn.
     """
-    tops = _tops(identifier, states, rules, set())
+    tops = _tops(identifier, states, rules)
     if len(tops) > 1:
         raise Ambiguous(identifier, tops)
     names, shared = set(tops), set[str]()
@@ -113,15 +113,18 @@ def circle_of(identifier: str, states: States, owned: Owned, rules: IdentityRule
     return Circle(names, shared)
 
 
-def _tops(identifier: str, states: States, rules: IdentityRules, seen: set[str]) -> set[str]:
-    state = states(identifier)
-    seen.add(identifier)
-    owners = {name for _, name in timeline(state, rules) if name} if state else set()
-    if not owners:
-        return {identifier}
-    return {
-        top for name in owners if name not in seen for top in _tops(name, states, rules, seen)
-    } or {identifier}
+def _tops(identifier: str, states: States, rules: IdentityRules) -> set[str]:
+    """The strongest identifiers of those it ever belonged to; ways may part and meet again."""
+    tops, seen, waiting = set[str](), {identifier}, [identifier]
+    while waiting:
+        name = waiting.pop()
+        state = states(name)
+        owners = {owner for _, owner in timeline(state, rules) if owner} if state else set()
+        if not owners:
+            tops.add(name)
+        waiting += owners - seen
+        seen |= owners
+    return tops or {identifier}
 
 
 def owners_in(state: IdentifierState) -> set[str]:

@@ -11,7 +11,7 @@ What a device met at different times it joins too: its e-mail belongs to its log
 too many people is shared: it joins nothing, and a login counts for one session's length only.
 """
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -19,12 +19,12 @@ from typing import Final, Literal
 from pipeline.stitching import caps, notices
 from pipeline.stitching.change import Change, Message
 from pipeline.stitching.claims import (
-    CLAIMS_MAX,
     Claim,
     IdentifierState,
     class_of,
     is_shared,
     owner_of,
+    part_from,
     standing,
     thin,
     timeline,
@@ -131,7 +131,8 @@ def link(
         at_origin = (told.at, told.origin)
         state.implied = [one for one in state.implied if (one.at, one.origin) != at_origin]
         if not told.revoked:
-            state.implied = sorted([*state.implied, made])[-CLAIMS_MAX:]
+            insort(state.implied, made)
+            thin(state, state.implied)
     return Change(state, results + _moved(state, key, before, told.touchpoint, rules, told.reason))
 
 
@@ -144,12 +145,11 @@ def part(
     so a matter of the set, not of the order of arrival.
     """
     owner, at = touchpoint.identifiers[UNLINKED_FROM], touchpoint.occurred_at
-    parted = state.parted or {}
-    known = parted.get(owner)
+    known = (state.parted or {}).get(owner)
     if known is not None and known >= at:
         return []
     before = timeline(state, rules)
-    state.parted, state.mixed = {**parted, owner: at}, True
+    part_from(state, owner, at)
     results = _moved(state, key, before, touchpoint.id, rules, BY_OPERATOR)
     if not any(one.anchor == owner for one in standing(state.claims, state)):
         results.append(notices.holds(key, Claim(at, owner), touchpoint.id, revoked=True))
@@ -199,8 +199,7 @@ def claim(
     if last is not None and made.anchor == last.anchor and made.at >= last.at:
         if made.at != last.at and (not made.origin or made.origin != last.origin):
             claims.append(made)
-            if len(claims) > CLAIMS_MAX:
-                thin(state)
+            thin(state, claims)
         return []
     if made.anchor in state.refused:
         return []
@@ -221,8 +220,7 @@ def claim(
         return []
     claims.insert(at, made)
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
-    if len(claims) > CLAIMS_MAX:
-        thin(state)
+    thin(state, claims)
     counts = not state.parted or made.at > state.parted.get(made.anchor, _BEFORE_ALL)
     results = [] if held or not counts else [notices.holds(key, made, touchpoint)]
     results += _moved(state, key, before, touchpoint, rules, "shown_together")

@@ -187,7 +187,7 @@ def _end(
     if journey.stand is journeys.FRUSTRATED:
         for unreached in journeys.blame_unreached(journey, tail, rules):
             _add(unreached, picture, rules, touched)
-    else:
+    elif journey.mission not in session.done:
         session.done = (*session.done, journey.mission)
     picture.walked.remove(journey.serial)
     touched.journeys.append(journey)

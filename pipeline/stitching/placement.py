@@ -29,6 +29,12 @@ things on; of more within a revision window the oldest go (P). Only what everybo
 """
 
 
+HOPS_MAX: Final = 32
+"""Identifiers, each the owner of the one before, over which an interaction travels at most; there
+it stays (P). Types can own each other over eight steps; further only aliases lead, each naming the
+one before, and every step costs each interaction a message."""
+
+
 class Told(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The newest that is known of one identifier's timeline; as `controls.Recall` has it.
 
@@ -79,6 +85,8 @@ class Forwarding(msgspec.Struct, array_like=True, gc=False):
         if owner_now is None or owner_now == customer:
             return customer, path
         before = next((n for n, hop in enumerate(path) if hop[0] == self.identifier), len(path))
+        if before >= HOPS_MAX:
+            return customer, path
         return owner_now, (*path[:before], (self.identifier, self.version))
 
     def learn(self, identifier: str, told: Told, until: datetime) -> bool:

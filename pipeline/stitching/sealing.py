@@ -162,6 +162,7 @@ def _force(state: CustomerState, count: int, rules: Rules) -> None:
         if serial not in kept:
             continue
         session.carried = outcomes.carried_by(session.carried, gone, "session", serial)
+        session.blamed = ()  # all of it came before, and was let go of as it is
         session.serial = len(base.sessions)
         if not session.closed:
             base.open.append(session.serial)

@@ -51,8 +51,9 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         honoured: Whether its id alone keeps it together, whatever the silence.
         carried: Path and verdicts of members that are no longer kept.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
-        blamed: Ids of the interactions that a contact of this session blamed.
-        done: The missions that were completed in it.
+        blamed: Ids of the interactions that a contact of this session blamed, as far as they are
+            kept.
+        done: The missions that were completed in it, each once.
     """
 
     serial: int

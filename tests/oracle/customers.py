@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
+from pipeline.stitching.placement import HOPS_MAX
 from pipeline.stitching.rules import IdentityRules
 from schemas.identifiers import PREVIOUS_ID, blocked
 from schemas.records import Touchpoint
@@ -38,7 +39,10 @@ class Claimed:
         node = self.node_of(one)
         others = [shown for shown in self.shown_by(one) if shown != node]
         here = others[0] if others else node
-        while (above := self.owner_of(here, one.occurred_at)) is not None:
+        for _ in range(HOPS_MAX):
+            above = self.owner_of(here, one.occurred_at)
+            if above is None:
+                break
             here = above
         return here
 

@@ -182,7 +182,7 @@ class Story(Measures):
 
     def _answer_for(self, one: Touchpoint, path: Path | None, before: list[Touchpoint]) -> None:
         """An answer speaks of the last of its session, or else of its journey."""
-        for members in (before, [] if path is None else path.members[:-1]):
+        for members in (before, [] if path is None else path.members):  # itself is no interaction
             asked = [m for m in members if m.channel != "survey" and self.said[m.id].verdict]
             if asked:
                 reasons = [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]

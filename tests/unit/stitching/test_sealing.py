@@ -10,12 +10,13 @@ from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.kafka.states import STATE_BYTES_MAX
 from pipeline.stitching.counting import COUNTS_MAX
 from pipeline.stitching.kept import CustomerState, pack
+from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import SESSIONS_MAX
 from schemas import codec
 from schemas.controls import Handover
 from schemas.inbound import LOCATION_LENGTH_MAX
 from schemas.records import Touchpoint
-from tests.builders import NO_MISSIONS, Results, engine, touchpoint
+from tests.builders import NO_MISSIONS, RULES, Results, engine, touchpoint
 
 EMOJI = "\N{GRINNING FACE}"
 """Four bytes of one character, the most there are."""
@@ -39,8 +40,8 @@ def state_of(running: Engine) -> CustomerState:
     return state
 
 
-def taken(touchpoints: Iterable[Touchpoint]) -> CustomerState:
-    running = engine(NO_MISSIONS)
+def taken(touchpoints: Iterable[Touchpoint], rules: Rules = NO_MISSIONS) -> CustomerState:
+    running = engine(rules)
     for one in touchpoints:
         running.process(one)
     assert running.failures == []
@@ -89,6 +90,43 @@ def test_sessions_whose_touchpoints_were_let_go_of_do_not_grow_for_ever() -> Non
     assert state.base is not None
     assert len(state.base.sessions) <= SESSIONS_MAX
     assert len(state.picture.sessions) <= SESSIONS_MAX + len(state.tail)
+
+
+def test_a_session_that_completes_a_mission_again_and_again_remembers_it_once() -> None:
+    state = taken(
+        (
+            touchpoint(
+                clock(2 * n), id=f"{n:04}", session_hint="s", name=("view-bill", "paid")[n % 2]
+            )
+            for n in range(600)
+        ),
+        RULES,
+    )
+
+    assert {one.done for one in state.picture.sessions} == {("pay-bill",)}
+
+
+def test_whom_a_session_blamed_is_remembered_no_longer_than_they_are_kept() -> None:
+    """Where the touchpoints of a contact were let go of, the session begins others; each blames."""
+    few = msgspec.structs.replace(RULES, touchpoints_max=20)
+    ways = ({"channel": "web", "name": "view-bill"}, {"channel": "ivr", "name": "other-menu"})
+
+    state = taken(
+        (
+            touchpoint(
+                clock(20 * n), id=f"{n:04}", user_id="u", intent="bill",
+                session_hint=f"s{n // 15 % 2}", **ways[n // 15 % 2],
+            )
+            for n in range(600)
+        ),
+        few,
+    )  # fmt: skip
+
+    kept = {one.id for one in state.tail}
+    assert state.base is not None
+    assert all(not one.blamed for one in state.base.sessions)
+    assert any(one.blamed for one in state.picture.sessions)
+    assert all(kept.issuperset(one.blamed) for one in state.picture.sessions)
 
 
 @pytest.mark.parametrize("each", ["one session", "a session each"])

@@ -25,16 +25,15 @@ def results_of(
         keep_open: Leave open what is open at the end, instead of letting event time run on.
         final: Only the last revision of each result, where its first one stood.
     """
-    lines = records_of(touchpoints, engine, topics, keep_open=keep_open)
-    if not final:
-        for topic, record in lines:
-            yield _line(topic, record)
-        return
-    latest: dict[tuple[str, str], Record] = {}
-    for number, (topic, record) in enumerate(lines):
-        latest[topic, _id_of(record) or f"#{number}"] = record
-    for (topic, _), record in latest.items():
-        yield _line(topic, record)
+    heads = {topic: b'{"topic":"%b",' % topic.encode() for topic in topics}
+    messages = _messages_of(touchpoints, engine, topics, keep_open=keep_open)
+    if final:
+        latest: dict[tuple[str, str], Message] = {}
+        for number, message in enumerate(messages):
+            latest[message.topic, _id_of(message.record) or f"#{number}"] = message
+        messages = iter(latest.values())
+    for message in messages:
+        yield heads[message.topic] + encode(message.record)[1:] + b"\n"
 
 
 def records_of(
@@ -45,24 +44,22 @@ def records_of(
     keep_open: bool = False,
 ) -> Iterator[tuple[str, Record]]:
     """The same as records, each with its topic; every revision, as it arises."""
+    for message in _messages_of(touchpoints, engine, topics, keep_open=keep_open):
+        yield message.topic, message.record
+
+
+def _messages_of(
+    touchpoints: Iterable[Touchpoint], engine: Engine, topics: frozenset[str], *, keep_open: bool
+) -> Iterator[Message]:
+    outbox = engine.outbox
     for touchpoint in touchpoints:
         engine.process(touchpoint)
-        if engine.outbox:
-            yield from _drained(engine.outbox, topics)
+        yield from [message for message in outbox if message.topic in topics]
+        outbox.clear()
     if not keep_open:
         engine.close()
-        yield from _drained(engine.outbox, topics)
-
-
-def _drained(outbox: list[Message], topics: frozenset[str]) -> Iterator[tuple[str, Record]]:
-    for message in outbox:
-        if message.topic in topics:
-            yield message.topic, message.record
-    outbox.clear()
-
-
-def _line(topic: str, record: Record) -> bytes:
-    return b'{"topic":"%b",%b\n' % (topic.encode(), encode(record)[1:])
+        yield from [message for message in outbox if message.topic in topics]
+        outbox.clear()
 
 
 def _id_of(record: Record) -> str | None:

@@ -105,18 +105,19 @@ def identify(
     rules: Rules,
 ) -> Change[IdentifierState]:
     """Whose touchpoint this is. `pipeline.stitching.identity`."""
-    state = state or IdentifierState()
+    if state is None:
+        state = IdentifierState()
     record = message.record
-    if isinstance(record, Link):
+    if type(record) is Touchpoint:
+        if state.erased is not None and forgetting.is_erased(state.erased, record):
+            return Change(state, [])
+        return identity.identify(state, key, [_shown_by(message, rules)], rules.identity)
+    if type(record) is Link:
         if state.erased is not None and record.at <= state.erased:
             return Change(state, [])
         return identity.link(state, key, record, rules.identity)
-    if isinstance(record, Erase):
-        return forgetting.in_identifier(state, key, record, rules.identity)
-    assert isinstance(record, Touchpoint)
-    if forgetting.is_erased(state.erased, record):
-        return Change(state, [])
-    return identity.identify(state, key, [_shown_by(message, rules)], rules.identity)
+    assert type(record) is Erase
+    return forgetting.in_identifier(state, key, record, rules.identity)
 
 
 def _shown_by(message: Message, rules: Rules) -> identity.Shown:
@@ -165,27 +166,27 @@ def stitch(
     The states are of two kinds, told apart by their keys: customers, and tallies of votes.
     """
     record = message.record
-    if isinstance(record, Ballot):
-        assert state is None or isinstance(state, Tally)
+    if type(record) is Ballot:
+        assert state is None or type(state) is Tally
         return tallies.count(state, [record], watermark, rules)
-    assert not isinstance(state, Tally)
-    if isinstance(record, Erase):
+    assert state is None or type(state) is CustomerState
+    if type(record) is Touchpoint:
+        if state is not None and forgetting.is_erased(state.erased, record):
+            return Change(state, [])
+        if IDENTITY_ONLY in record.signals:
+            return Change(state, [])  # it has told identify all it has to tell
+        if is_too_late(state, record.occurred_at, watermark, rules):
+            return Change(state, [_too_late(record, watermark)])
+        one = _interaction_of(key, message, record, rules)
+        return customer.observe(state or CustomerState(key), one, rules)
+    if type(record) is Erase:
         forgotten = forgetting.in_customer(state or CustomerState(key), record)
         return Change(forgotten.state if is_kept(forgotten.state) else None, forgotten.results)
-    if isinstance(record, Control):
-        if state is not None and state.erased is not None and isinstance(record, Handover):
-            record = forgetting.remaining(state.erased, record)
-        received = handovers.receive(state or CustomerState(key), record, rules)
-        return Change(received.state if is_kept(received.state) else None, received.results)
-    assert isinstance(record, Touchpoint)
-    if state is not None and forgetting.is_erased(state.erased, record):
-        return Change(state, [])
-    if IDENTITY_ONLY in record.signals:
-        return Change(state, [])  # it has told identify all it has to tell
-    if is_too_late(state, record.occurred_at, watermark, rules):
-        return Change(state, [_too_late(record, watermark)])
-    one = _interaction_of(key, message, record, rules)
-    return customer.observe(state or CustomerState(key), one, rules)
+    assert isinstance(record, Control)
+    if state is not None and state.erased is not None and isinstance(record, Handover):
+        record = forgetting.remaining(state.erased, record)
+    received = handovers.receive(state or CustomerState(key), record, rules)
+    return Change(received.state if is_kept(received.state) else None, received.results)
 
 
 def _interaction_of(key: str, message: Message, record: Touchpoint, rules: Rules) -> Interaction:
@@ -292,14 +293,16 @@ def _watched_due_at(state: Watched | Presences, rules: Rules) -> datetime | None
 def _expire_stitched(
     state: CustomerState | Tally, watermark: datetime, rules: Rules
 ) -> Change[Any]:
-    if isinstance(state, Tally):
+    if type(state) is Tally:
         return tallies.expire(state, watermark, rules)
+    assert type(state) is CustomerState
     return customer.expire(state, watermark, rules)
 
 
 def _stitched_due_at(state: CustomerState | Tally, rules: Rules) -> datetime | None:
-    if isinstance(state, Tally):
+    if type(state) is Tally:
         return tallies.due_at(state, rules)
+    assert type(state) is CustomerState
     return customer.due_at(state, rules)
 
 

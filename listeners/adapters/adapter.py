@@ -264,7 +264,7 @@ def signals_of(
     Raises:
         ItemRefused: A given one is not a signal's name, or there are too many.
     """
-    found = list(given)
+    found = list(given) if given else []
     if len(found) > limits.signals_max:
         raise ItemRefused(
             reason=Reason.TOO_MANY_VALUES,
@@ -272,7 +272,7 @@ def signals_of(
             expected=f"at most {limits.signals_max} signals",
             found=f"{len(found)}",
         )
-    for index, signal in enumerate(given):
+    for index, signal in enumerate(found):
         if not _is_slug(signal):
             raise ItemRefused(
                 reason=Reason.FIELD_INVALID,
@@ -282,7 +282,7 @@ def signals_of(
             )
     if properties:
         status = properties.get("status")
-        if status.__class__ is not int:
+        if status.__class__ is not int and (status is not None or "status_code" in properties):
             status = _status(status, properties.get("status_code"))
         if status is not None and 400 <= status < 600:
             found.append("http_4xx" if status < 500 else "http_5xx")

@@ -64,7 +64,7 @@ def fingerprint_of(rules: Rules) -> str:
     since it decides. The same on every machine.
     """
     parts = msgspec.structs.asdict(rules)
-    del parts["fingerprint"], parts["alerts"]
+    del parts["fingerprint"], parts["alerts"], parts["kept_for"]
     entries = rules.inventory.entries.values()
     parts["inventory"] = [msgspec.structs.replace(entry, needs=()) for entry in entries]
     parts["missions"] = list(rules.missions.all.values())

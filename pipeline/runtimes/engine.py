@@ -46,12 +46,13 @@ class StateStore(Protocol):
 class _Reader:
     """Who takes the messages of a topic: a stage and its store, their functions at hand."""
 
-    __slots__ = ("counted", "delete", "due_at", "get", "put", "step")
+    __slots__ = ("counted", "delete", "due_at", "get", "inward", "put", "step")
 
-    def __init__(self, stage: Stage, store: StateStore, counted: bool) -> None:
+    def __init__(self, stage: Stage, store: StateStore, topic: str, counting: bool) -> None:
         self.step, self.due_at = stage.step, stage.due_at
         self.get, self.put, self.delete = store.get, store.put, store.delete
-        self.counted = counted
+        self.inward = topic in stage.inward
+        self.counted = topic in COUNTED and counting
 
 
 class Snapshot(msgspec.Struct, array_like=True):
@@ -97,11 +98,10 @@ class Engine:
         self._rules = rules if watching else msgspec.structs.replace(rules, votes=False)
         self._stores = {stage.name: stores[stage.name] for stage in STAGES}
         self._readers = {
-            topic: _Reader(stage, stores[stage.name], topic in COUNTED and counting)
+            topic: _Reader(stage, stores[stage.name], topic, counting)
             for stage in STAGES
             for topic in (*stage.reads, *stage.inward)
         }
-        self._inward = frozenset(topic for stage in STAGES for topic in stage.inward)
         self._identifiers, self._customers = stores[IDENTIFY.name], stores[STITCH.name]
         self._known = Snapshot(Watermark())
 
@@ -119,7 +119,8 @@ class Engine:
         """Take one touchpoint through all that it causes."""
         rules = self._rules
         route = keys.read(touchpoint, rules.identity)
-        self._send(self._step(Message(TOUCHPOINTS, route[0], touchpoint, route)))
+        message = Message(TOUCHPOINTS, route[0], touchpoint, route)
+        self._send(self._step(self._readers[TOUCHPOINTS], message))
         known = self._known
         if known.arrived_at is None or touchpoint.received_at > known.arrived_at:
             known.arrived_at = touchpoint.received_at  # what is redriven arrived long ago
@@ -192,29 +193,27 @@ class Engine:
         identities has settled: so a customer has been handed the earlier ones before. The list
         is the engine's own from now on.
         """
-        readers, outbox, waiting, taken = self._readers, self.outbox, [], 0
-        inward = self._inward
+        readers, outbox, taken = self._readers, self.outbox, 0
+        waiting: list[tuple[_Reader, Message]] = []
         while True:
             for message in messages:  # it grows while it is walked
-                topic = message.topic
-                if topic not in readers:
+                reader = readers.get(message.topic)
+                if reader is None:
                     outbox.append(message)
-                elif topic in inward:
-                    messages.extend(self._step(message))
-                else:
+                    continue
+                if not reader.inward:
                     outbox.append(message)
                     if type(message.record) is Touchpoint:
-                        waiting.append(message)
-                    else:
-                        messages.extend(self._step(message))
+                        waiting.append((reader, message))
+                        continue
+                messages += self._step(reader, message)
             if taken == len(waiting):
                 return
-            messages = self._step(waiting[taken])
+            messages = self._step(*waiting[taken])
             taken += 1
 
-    def _step(self, message: Message) -> list[Message]:
-        reader, known = self._readers[message.topic], self._known
-        key, rules = message.key, self._rules
+    def _step(self, reader: _Reader, message: Message) -> list[Message]:
+        key, rules, known = message.key, self._rules, self._known
         change = reader.step(reader.get(key), key, message, known.watermark.at, rules)
         if reader.counted:
             known.books.step((message,), change)

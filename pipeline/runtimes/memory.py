@@ -75,6 +75,8 @@ class MemoryStates:
 
     def due(self, until: datetime, limit: int) -> list[str]:
         """Keys whose `due_at` has come, earliest first."""
+        if not self._next:
+            return []
         last = int(until.timestamp())
         found: list[tuple[datetime, str]] = []
         while self._next and self._next[0] <= last and len(found) < limit:
@@ -89,6 +91,8 @@ class MemoryStates:
                     found.append((due_at, key))
                 elif due_at is not None:
                     self._wait(key, kept, due_at, ceil(due_at.timestamp()))
+        if len(found) < 2:
+            return [key for _, key in found]
         found.sort()
         for due_at, key in found[limit:]:
             self._wait(key, self._kept[key], due_at, last)

@@ -42,22 +42,19 @@ def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> 
     if name in state.held:
         state.held[name] = max(state.held[name], told.at)
         return []
-    since = told.at - rules.shared_window
-    state.held = {
-        one: at
-        for one, at in state.held.items()
-        if at >= since or class_of(one, rules) != IdentifierClass.DEVICE
-    }
-    kind = class_of(name, rules)
-    alike = [
-        one
-        for one, at in state.held.items()
-        if class_of(one, rules) == kind
-        and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0])
-    ]
+    since, kind = told.at - rules.shared_window, class_of(name, rules)
+    held, alike = {}, 0
+    for one, at in state.held.items():
+        its = class_of(one, rules)
+        if its == IdentifierClass.DEVICE and at < since:
+            continue
+        held[one] = at
+        if its == kind and (kind != "unique" or one.partition(":")[0] == name.partition(":")[0]):
+            alike += 1
+    state.held = held
     limits = {"device": rules.device_max, "strong": rules.strong_max, "unique": 1}
     limit = limits.get(kind, rules.identifiers_max)
-    if len(alike) < limit and len(state.held) < rules.identifiers_max:
+    if alike < limit and len(state.held) < rules.identifiers_max:
         state.held[name] = told.at
         return []
     refusal = Link(

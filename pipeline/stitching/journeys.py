@@ -239,9 +239,9 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         journey.step = one.touchpoint
     if one.channel not in journey.channels:
         journey.channels.append(one.channel)
-    if one.channel != "survey":
+    if one.channel not in (journey.channel, "survey"):
         changed = (journey.channel, one.channel)
-        if journey.channel not in ("", one.channel) and changed not in mission.planned_changes:
+        if journey.channel and changed not in mission.planned_changes:
             journey.load += 2
         journey.channel = one.channel
     for signal in one.signals:
@@ -253,8 +253,10 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
         journey.segment = one.segment
     if one.rating is not None and one.rating[0] == "ces":
         journey.asked = one.rating[1]
-    journey.started = min(journey.started, one.at)  # older than the base it is folded on
-    journey.last = max(journey.last, one.at)
+    if one.at < journey.started:  # older than the base it is folded on
+        journey.started = one.at
+    if one.at > journey.last:
+        journey.last = one.at
     journey.count += 1
     one.journey = journey.serial
     if one.stamps is not None:

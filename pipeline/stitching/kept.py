@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.stitching import variants
 from pipeline.stitching.fields import Fields, fields_in
+from pipeline.stitching.mentions import mention
 from pipeline.stitching.order import UNNUMBERED
 from pipeline.stitching.picture import Picture
 from pipeline.stitching.placement import Forwarding, Path
@@ -121,7 +122,7 @@ def unpack(packed: bytes) -> CustomerState:
                 signals=slim[6], rating=slim[7], revision=slim[8], stamps=slim[9],
                 touchpoint=slim[3] if slim[10] is None else slim[10],
                 session=slim[11], journey=slim[12], verdict=verdict,  # type: ignore[arg-type]
-                reasons=slim[14], progress=slim[15], variants=under,
+                reasons=slim[14], progress=slim[15], segment=None, variants=under,
             )
         )  # fmt: skip
     for at, segment in stored.segments.items():
@@ -140,11 +141,9 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules
 
     Words that many touchpoints share are held once.
     """
-    rating = touchpoint.rating
+    rating, properties = touchpoint.rating, touchpoint.properties
     location, intent, signals = touchpoint.location, touchpoint.intent, touchpoint.signals
-    segmented_by = rules.segment_property
-    segment = None if segmented_by is None else segment_of(touchpoint.properties, segmented_by)
-    return Interaction(
+    one = Interaction(
         id=touchpoint.id,
         at=touchpoint.occurred_at,
         channel=touchpoint.channel,
@@ -157,18 +156,23 @@ def interaction_of(touchpoint: Touchpoint, device: str, path: Path, rules: Rules
         rating=None if rating is None else (rating.scale, rating.value),
         device=device,
         path=path,
-        segment=segment,
-        variants=variants.read(touchpoint.properties, rules.alerts.variants),
-        fields=fields_in(signals, touchpoint.properties) if signals else (),
-        sequence=_sequence_of(touchpoint),
     )
+    # What few have is set afterwards: beside others, a field that is left out costs as much as ten.
+    segmented_by, asked = rules.segment_property, rules.alerts.variants
+    if mention(properties, segmented_by, asked):
+        if segmented_by is not None:
+            one.segment = segment_of(properties, segmented_by)
+        one.variants = variants.read(properties, asked)
+    if signals:
+        one.fields = fields_in(signals, properties)
+    if touchpoint.sequence is not None:
+        one.sequence = _sequence_of(touchpoint.sequence, one.hint)
+    return one
 
 
-def _sequence_of(touchpoint: Touchpoint) -> int:
+def _sequence_of(number: int, hint: str | None) -> int:
     """Its number, which says something only among those of one session."""
-    if touchpoint.sequence is None or touchpoint.session_hint is None:
-        return UNNUMBERED
-    return max(touchpoint.sequence, UNNUMBERED)
+    return UNNUMBERED if hint is None else max(number, UNNUMBERED)
 
 
 def forwarding_of(state: CustomerState) -> Forwarding:

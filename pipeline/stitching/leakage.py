@@ -7,7 +7,7 @@ not how they ended. Event time only.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from pipeline.stitching.journeys import COMPLETED, LIVE, SELF_SERVICE, OpenJourney
@@ -144,13 +144,11 @@ def _reaches_a_step(one: Interaction, earlier: OpenJourney, rules: Rules) -> boo
     return one.touchpoint in steps and one.touchpoint not in earlier.reached
 
 
-def blamable_until(journey: OpenJourney, rules: Rules) -> datetime:
-    """How long a contact may still come that blames the journey's last interaction."""
+def blamable_for(journey: OpenJourney, rules: Rules) -> timedelta:
+    """How long after its last interaction a contact may still come that blames it."""
     limits = rules.verdicts_of(journey.mission)
     if journey.stand is COMPLETED:
-        window = timedelta(0)
-    elif LIVE.isdisjoint(journey.channels):
-        window = max(limits.leak_strong, limits.leak_normal, limits.came_back)
-    else:
-        window = max(limits.leak_strong, limits.leak_normal, limits.came_back, limits.called_again)
-    return journey.last + window
+        return timedelta(0)
+    if LIVE.isdisjoint(journey.channels):
+        return max(limits.leak_strong, limits.leak_normal, limits.came_back)
+    return max(limits.leak_strong, limits.leak_normal, limits.came_back, limits.called_again)

@@ -92,6 +92,7 @@ class Missions:
         all: By name.
         by_intent, started_by: The mission an intent names; the missions a touchpoint starts.
         places, expects: By mission: the places of its steps; all that it expects.
+        shortest: By mission; see `Mission.shortest`.
         resuming: By mission that resumes, for how long; `recalled` has them by touchpoint.
         looks: What some mission takes for a mere look.
         prefaced: What begins a mission that has preludes.
@@ -102,6 +103,7 @@ class Missions:
         self.by_intent: Final[dict[str, str]] = {}
         self.started_by: Final[dict[str, tuple[str, ...]]] = {}
         self.places: Final = {mission.name: mission.places for mission in missions}
+        self.shortest: Final = {mission.name: mission.shortest for mission in missions}
         self.expects: Final = {
             m.name: frozenset((*m.starts, *m.completes, *m.frustrates, *self.places[m.name]))
             for m in missions

@@ -71,6 +71,7 @@ def changed(
         at=at,
         reason=reason,
         identifier=key,
+        into=None,
         touchpoint=touchpoint,
     )
     return Message(IDENTITY_CHANGES, record.customer, record)

@@ -13,7 +13,7 @@ from typing import Final
 from pipeline.stitching import ids
 from pipeline.stitching.inventory import OTHER
 from pipeline.stitching.journeys import CONTACTED_AGAIN, OpenJourney, Stand
-from pipeline.stitching.missions import Mission
+from pipeline.stitching.missions import Mission, Missions
 from pipeline.stitching.rules import Rules
 from pipeline.stitching.sessions import Carried, OpenSession
 from schemas.controls import Interaction
@@ -76,6 +76,7 @@ def session_record(
     """The session as it stands, open or closed."""
     serial = session.serial
     members = [one for one in since(tail, session.started) if one.session == serial]
+    path, counts = path_of(members, session.carried)
     return Session(
         session_id=session.id,
         revision=revision,
@@ -85,8 +86,9 @@ def session_record(
         started_at=session.started,
         ended_at=session.last,
         count=session.count,
-        microjourney=path_of(members, session.carried),
-        verdicts=counts_of(members, session.carried),
+        microjourney=path,
+        verdicts=counts,
+        absorbed_by=None,
         machine=session.machine,
     )
 
@@ -115,13 +117,16 @@ def outcome_record(
     mission = rules.missions.all[journey.mission]
     serial = journey.serial
     members = [one for one in since(tail, journey.started) if one.journey == serial]
-    way = [one for one in members if one.id not in journey.answers]
+    path, counts = path_of(members, journey.carried)
+    way = members
+    if journey.answers:
+        way = [one for one in members if one.id not in journey.answers]
+        path = path_of(way, journey.carried)[0]
     outcome: Outcome = "open"
     if journey.ended:
         outcome = journey.stand.value  # type: ignore[assignment]
-    passed = dict.fromkeys(one.touchpoint for one in way)
-    inventory = rules.inventory
-    effort = effort_of(journey, mission)
+    passed = dict.fromkeys([one.touchpoint for one in way])
+    effort = effort_of(journey, rules.missions)
     return JourneyOutcome(
         journey_id=journey.id,
         revision=revision,
@@ -132,19 +137,20 @@ def outcome_record(
         started_at=journey.started,
         ended_at=journey.last,
         phases=phases_of(journey, rules),
-        microjourney=path_of(way, journey.carried),
+        microjourney=path,
         channels=tuple(journey.channels),  # type: ignore[arg-type]
         effort=effort,
-        verdicts=counts_of(members, journey.carried),
-        moments_of_truth=tuple(name for name in passed if name in inventory.moments_of_truth),
+        verdicts=counts,
+        moments_of_truth=_among(passed, rules.inventory.moments_of_truth),
         broke_at=_culprit(journey, members, way, rules),
         value=mission.value,
         currency=mission.currency,
+        absorbed_by=None,
         count=journey.count,
         restarts=journey.restarts,
         objectives=objectives_met(journey, mission, effort),
         effort_asked=journey.asked,
-        brand_moments=tuple(name for name in passed if name in inventory.brand_moments),
+        brand_moments=_among(passed, rules.inventory.brand_moments),
         segment=journey.segment,
     )
 
@@ -181,26 +187,33 @@ def since(tail: Sequence[Interaction], start: datetime) -> Sequence[Interaction]
 def phases_of(journey: OpenJourney, rules: Rules) -> tuple[str, ...]:
     """The phases reached, in the mission's order."""
     places = rules.missions.places[journey.mission]
-    return tuple(
-        dict.fromkeys(
-            phase for _, phase in sorted(places[step] for step in journey.reached if step in places)
-        )
-    )
+    reached = sorted([places[step] for step in journey.reached if step in places])
+    return tuple(dict.fromkeys([phase for _, phase in reached]))
 
 
-def effort_of(journey: OpenJourney, mission: Mission) -> float:
+def _among(passed: Iterable[str], moments: frozenset[str]) -> tuple[str, ...]:
+    if moments.isdisjoint(passed):
+        return ()
+    return tuple([name for name in passed if name in moments])
+
+
+def effort_of(journey: OpenJourney, missions: Missions) -> float:
     """Effort on the CES scale, 7 very easy to 1 very hard: `max(1, 7 - load / 3)` (P).
 
     To the load of the path come 3 for each step begun again, 1 for each touchpoint above the
     mission's objective, or else above its shortest microjourney that completes, and 1 for each
     full multiple of the objective's time exceeded, at most 5. A mission may set another divisor.
     """
+    mission = missions.all[journey.mission]
     objectives = mission.objectives
     load = journey.load + RESTART_LOAD * journey.restarts
-    load += max(0, journey.count - (objectives.touchpoints_max or mission.shortest))
-    if objectives.duration_max is not None:
-        exceeded = -((journey.started - journey.last) // objectives.duration_max) - 1
-        load += min(TIME_MULTIPLES_MAX, max(0, exceeded))
+    enough = objectives.touchpoints_max or missions.shortest[journey.mission]
+    if journey.count > enough:
+        load += journey.count - enough
+    longest = objectives.duration_max
+    if longest is not None and journey.last - journey.started > longest:
+        exceeded = -((journey.started - journey.last) // longest) - 1
+        load += min(TIME_MULTIPLES_MAX, exceeded)
     return round(max(1.0, 7.0 - load / mission.effort_divisor), 2)
 
 
@@ -258,29 +271,29 @@ def broke_at(members: Iterable[Interaction], rules: Rules) -> str | None:
     return named[-1] if named else None
 
 
-def path_of(members: Iterable[Interaction], carried: Carried | None = None) -> tuple[str, ...]:
-    """The path as touchpoints of the inventory, neighbours that repeat once."""
-    path: list[str] = [] if carried is None else list(carried.path)
-    for one in members:
-        if not path or path[-1] != one.touchpoint:
-            path.append(one.touchpoint)
-    return tuple(path[:MICROJOURNEY_LENGTH_MAX])
-
-
-def counts_of(members: Iterable[Interaction], carried: Carried | None = None) -> Counts:
-    """How many of them were judged what."""
+def path_of(
+    members: Iterable[Interaction], carried: Carried | None = None
+) -> tuple[tuple[str, ...], Counts]:
+    """The path as touchpoints of the inventory, neighbours that repeat once; and the verdicts."""
+    path: list[str] = []
     broken = functional = excellent = 0
     if carried is not None:
-        before = carried.counts
+        path, before = list(carried.path), carried.counts
         broken, functional, excellent = before.broken, before.functional, before.excellent
+    last = path[-1] if path else None
     for one in members:
-        if one.verdict == "functional":
+        if one.touchpoint != last:
+            last = one.touchpoint
+            path.append(last)
+        verdict = one.verdict
+        if verdict == "functional":
             functional += 1
-        elif one.verdict == "broken":
+        elif verdict == "broken":
             broken += 1
-        elif one.verdict == "excellent":
+        elif verdict == "excellent":
             excellent += 1
-    return Counts(broken=broken, functional=functional, excellent=excellent)
+    counts = Counts(broken=broken, functional=functional, excellent=excellent)
+    return tuple(path[:MICROJOURNEY_LENGTH_MAX]), counts
 
 
 def carried_by(
@@ -288,4 +301,4 @@ def carried_by(
 ) -> Carried:
     """What interactions that are let go of leave to the session or journey that goes on."""
     members = [one for one in gone if getattr(one, of) == serial]
-    return Carried(path_of(members, before), counts_of(members, before))
+    return Carried(*path_of(members, before))

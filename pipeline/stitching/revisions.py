@@ -33,15 +33,14 @@ def publish_touched(
     rules: Rules,
 ) -> list[Message]:
     """The short path: what a step touched goes out, each with its next revision."""
-    judged = touched.interactions
-    if len(judged) > 1:
-        judged = _once(judged)
-    results = [_verdict(customer, picture, one, rules) for one in judged]
-    if touched.sessions:
-        results += [_session(customer, session, tail) for session in _once(touched.sessions)]
-    if touched.journeys:
-        told = (one for one in _once(touched.journeys) if one.ended or one.live)
-        results += [_outcome(customer, one, tail, rules) for one in told]
+    results: list[Message] = []
+    for one in _once(touched.interactions):
+        results.append(_verdict(customer, picture, one, rules))
+    for session in _once(touched.sessions):
+        results.append(_session(customer, session, tail))
+    for journey in _once(touched.journeys):
+        if journey.ended or journey.live:
+            results.append(_outcome(customer, journey, tail, rules))
     return results
 
 

@@ -201,6 +201,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         segment_property: The property of touchpoints that tells a customer's segment, with dots
             where it stands deeper; None: there are no segments.
         fingerprint: Tells one catalogue from another; a state folded under another is folded anew.
+        kept_for: `sealing`'s own: how long a journey of a kind can change, once that was asked.
     """
 
     inventory: Inventory
@@ -220,6 +221,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     votes: bool = True
     segment_property: str | None = None
     fingerprint: str = ""
+    kept_for: dict[tuple[str, bool, bool], timedelta] = {}
+
+    def __post_init__(self) -> None:
+        """Begin `kept_for` anew, also where these rules are others with one thing replaced."""
+        msgspec.structs.force_setattr(self, "kept_for", {})
 
     def verdicts_of(self, mission: str | None) -> VerdictRules:
         """The thresholds that hold for a mission, or for what serves none."""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from pipeline.stitching import leakage, outcomes, revisions
-from pipeline.stitching.journeys import OpenJourney
+from pipeline.stitching.journeys import COMPLETED, LIVE, OpenJourney
 from pipeline.stitching.kept import SEAL_FROM, CustomerState
 from pipeline.stitching.order import let_stand
 from pipeline.stitching.picture import Picture, fold, looked_back
@@ -50,10 +50,15 @@ def is_too_late(
 
 def _session_settled_at(session: OpenSession, rules: Rules) -> datetime:
     """Until when a touchpoint inside the window may still join a session."""
+    return _joinable_until(session) + rules.revision_window
+
+
+def _joinable_until(session: OpenSession) -> datetime:
     joinable = session.last + session.gap
-    if session.honoured:
-        joinable = max(joinable, session.started + session.length_max)
-    return joinable + rules.revision_window
+    if not session.honoured:
+        return joinable
+    longest = session.started + session.length_max
+    return longest if longest > joinable else joinable
 
 
 def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
@@ -63,18 +68,30 @@ def _journey_settled_at(journey: OpenJourney, rules: Rules) -> datetime:
 
 def _journey_kept_until(journey: OpenJourney, rules: Rules) -> datetime:
     """Until when it can change: also by a contact that blames what it came to nothing with."""
-    blamable = leakage.blamable_until(journey, rules) + rules.revision_window
-    return max(_journey_settled_at(journey, rules), blamable)
+    return journey.last + _kept_for(journey, rules) + rules.revision_window
+
+
+def _kept_for(journey: OpenJourney, rules: Rules) -> timedelta:
+    kind = (journey.mission, journey.stand is COMPLETED, LIVE.isdisjoint(journey.channels))
+    known = rules.kept_for.get(kind)
+    if known is None:
+        memory = rules.missions.memory_of(journey.mission)
+        known = rules.kept_for[kind] = max(memory, leakage.blamable_for(journey, rules))
+    return known
 
 
 def settled_at(picture: Picture, rules: Rules) -> datetime:
     """When nothing of a quiet customer can change any more."""
-    at = _session_settled_at(picture.sessions[0], rules)
-    for session in picture.sessions[1:]:
-        at = max(at, _session_settled_at(session, rules))
+    at = picture.sessions[0].last
+    for session in picture.sessions:
+        until = _joinable_until(session)
+        if until > at:
+            at = until
     for journey in picture.journeys:
-        at = max(at, _journey_kept_until(journey, rules))
-    return at + timedelta(microseconds=1)
+        until = journey.last + _kept_for(journey, rules)
+        if until > at:
+            at = until
+    return at + rules.revision_window + timedelta(microseconds=1)
 
 
 def seal(state: CustomerState, rules: Rules) -> None:

@@ -148,8 +148,10 @@ def find(sessions: Sequence[OpenSession], one: Interaction, rules: Rules) -> Ope
 
 
 def _extend(session: OpenSession, one: Interaction, rule: SessionRule) -> None:
-    session.started = min(session.started, one.at)  # older than the base it is folded on
-    session.last = max(session.last, one.at)
+    if one.at < session.started:  # older than the base it is folded on
+        session.started = one.at
+    if one.at > session.last:
+        session.last = one.at
     session.count += 1
     session.closed = session.ended = False
     one.session = session.serial

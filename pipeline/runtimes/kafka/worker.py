@@ -172,9 +172,10 @@ class Ownership:
         for one in self.owned:
             if one.lock.locked():
                 continue
+            one.active_at = min(one.active_at or now, now)  # our clock, too, may have been ahead
             if one.partition.overdue:
                 await self._turn(one, one.partition.go_on)
-            elif one.active_at is not None and now - one.active_at >= self._rules.idle:
+            elif now - one.active_at >= self._rules.idle:
                 topic = one.stage.reads[0]  # links alone do not tell how far event time is
                 if exhausted(TP(topic, one.number), one.partition.offsets.get(topic, 0)):
                     await self.tell_time(one, now)

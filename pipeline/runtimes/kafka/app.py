@@ -70,6 +70,10 @@ def create(
         if not given[0]:  # Faust seeks, and so restores, only where something is assigned
             await restore(set())
 
+    async def settle(_: Any, /, *given: Any, signal: Any, **__: Any) -> None:
+        await ownership.settle()  # Faust waits for batches, but not for what the clock began
+
+    app.on_partitions_revoked.connect(settle, weak=False)
     app.on_partitions_assigned.connect(let_go, weak=False)
     patience = settings.take_over_timeout.total_seconds()
     app.transport = transport_of(restore, fail, patience)(app.conf.broker_consumer, app)
@@ -82,7 +86,7 @@ def create(
         consumer: Any = app.consumer
         ownership.tell_lag(consumer.highwater)
         try:
-            await ownership.tick(clock(), consumer.exhausted)
+            await ownership.tick(clock(), consumer.exhausted, lambda: not app.rebalancing)
         except Exception as error:
             fail(error)
             raise

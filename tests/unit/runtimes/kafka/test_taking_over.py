@@ -195,3 +195,31 @@ async def test_what_the_clock_began_is_done_before_partitions_become_anothers(ow
 
     assert not early
     assert (done, changelog.commits) == (1, 1)
+
+
+async def test_a_stop_that_takes_too_long_ends_the_worker(ownership, monkeypatch):
+    class Ended(Exception):
+        """In place of the process."""
+
+    def end(error: BaseException) -> None:
+        raise Ended from error
+
+    made: Any = app.create(BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=end)
+    monkeypatch.setattr(app, "STOP_MAX", 0.05)
+
+    async def started() -> None:
+        return
+
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(made, "start", started)
+    monkeypatch.setattr(made, "stop", endless)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(Ended) as ended:
+            async with app.running(made, ownership):
+                pass
+
+    assert "expected to stop" in str(ended.value.__cause__)
+    made.consumer._thread.thread_loop.close()  # its thread never started

@@ -156,13 +156,13 @@ class SpoolingPublisher:
         confirming = False
         try:
             while not self._stopping.is_set() and not self._spool.empty:
-                head = await self._spool.head(DRAIN_BYTES)
-                if head is None:  # what is on its way in is not there yet
-                    await asyncio.sleep(0.001)
-                    continue
-                if head.whole and confirming and self._hold is None:
-                    self._hold = asyncio.Event()
                 try:
+                    head = await self._spool.head(DRAIN_BYTES)
+                    if head is None:  # what is on its way in is not there yet
+                        await asyncio.sleep(0.001)
+                        continue
+                    if head.whole and confirming and self._hold is None:
+                        self._hold = asyncio.Event()
                     refused, why = await self._delivered(head)
                     await self._removed(head, refused, why)
                     pause, confirming = PAUSE_MIN, True

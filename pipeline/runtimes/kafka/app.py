@@ -17,6 +17,7 @@ import faust
 from faust.types import TP
 from faust.types.auth import CredentialsT
 
+from pipeline.runtimes.errors import WorkerFailed
 from pipeline.runtimes.kafka.batches import AsFetched, BatchConsumer, Fail, transport_of
 from pipeline.runtimes.kafka.membership import WholeAssignor
 from pipeline.runtimes.kafka.worker import Ownership
@@ -35,6 +36,9 @@ NEVER: Final = 10 * 365 * 24 * 3600.0
 before something is, and nothing is while nothing is assigned: a worker too many, or one whose
 brokers were away in a rebalance, would never come back. `Ownership.stuck` ends who is really stuck.
 """
+
+STOP_MAX: Final = 60.0
+"""Seconds that a stop may take: the batch in hand, and its commit."""
 
 GRACE: Final = 10.0
 """Seconds by which Faust waits longer for what we give up ourselves."""
@@ -70,6 +74,10 @@ def create(
         if not given[0]:  # Faust seeks, and so restores, only where something is assigned
             await restore(set())
 
+    async def settle(_: Any, /, *given: Any, signal: Any, **__: Any) -> None:
+        await ownership.settle()  # Faust waits for batches, but not for what the clock began
+
+    app.on_partitions_revoked.connect(settle, weak=False)
     app.on_partitions_assigned.connect(let_go, weak=False)
     patience = settings.take_over_timeout.total_seconds()
     app.transport = transport_of(restore, fail, patience)(app.conf.broker_consumer, app)
@@ -82,7 +90,7 @@ def create(
         consumer: Any = app.consumer
         ownership.tell_lag(consumer.highwater)
         try:
-            await ownership.tick(clock(), consumer.exhausted)
+            await ownership.tick(clock(), consumer.exhausted, lambda: not app.rebalancing)
         except Exception as error:
             fail(error)
             raise
@@ -107,9 +115,22 @@ async def running(app: faust.App, ownership: Ownership) -> AsyncIterator[None]:
         yield
     finally:
         try:
-            await app.stop()
+            await _stopped(app)
         finally:
             await ownership.close()
+
+
+async def _stopped(app: faust.App) -> None:
+    """Stop; Faust's own may wait for ever, as for brokers that are away."""
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait([stopping], timeout=STOP_MAX)  # a time limit's cancelling it would swallow
+    if not stopping.done():
+        consumer: Any = app.consumer
+        message = (
+            f"expected to stop within {STOP_MAX:g} s; it took longer. What was begun is undone"
+        )
+        consumer.fail(WorkerFailed(message))
+    await stopping
 
 
 def _add_agent(

@@ -8,12 +8,30 @@ from pipeline.runtimes.kafka.changelog import Output
 from pipeline.stitching.change import Message
 from schemas import codec
 from schemas.records import Votes
+from schemas.topics import TOPICS
+
+FRAME: Final = 64 * 1024
+"""Bytes that a record's key and frame, and compressing what does not get shorter, may add."""
+
+_ROOM: Final = {topic.name: topic.message_bytes_max - FRAME for topic in TOPICS.values()}
+_ROOM_ANYWHERE: Final = min(_ROOM.values())
 
 VERSION_HEADER: Final = "version"
 """Header of a touchpoint that goes to the owner of its identifier: `Message.version`."""
 
 Mark = tuple[int, int]
 """How much there was to publish; what came since can be undone."""
+
+
+class ResultTooLarge(Exception):
+    """A result fits into no record of its topic; what it follows from is not taken in.
+
+    The brokers would refuse it with all of its batch, and every worker after this one would end
+    over it.
+    """
+
+    def __init__(self, *, topic: str, found: int) -> None:
+        super().__init__(f"{topic}: expected at most {_ROOM[topic]} bytes; found {found}")
 
 
 class Sending:
@@ -45,6 +63,9 @@ class Sending:
             messages: In order.
             as_they_came: The bytes of records that came in, by their ids: one that is sent on as
                 it came is not written anew.
+
+        Raises:
+            ResultTooLarge: One fits into no record of its topic.
         """
         outputs, results, inward = self.outputs, self.results, self._topics
         for made in messages:
@@ -61,6 +82,8 @@ class Sending:
                 value = codec.encode(record)
             elif made.version:
                 version = [(VERSION_HEADER, b"%d" % made.version)]
+            if len(value) > _ROOM_ANYWHERE and len(value) > _ROOM[topic]:
+                raise ResultTooLarge(topic=topic, found=len(value))
             outputs.append(Output(topic, made.key.encode(), value, version))
             results.append(made)
 

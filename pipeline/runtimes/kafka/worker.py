@@ -161,23 +161,38 @@ class Ownership:
                     lags[topic, one.number] = max(0, end - taken)
         self._telemetry.lag_is(lags)
 
-    async def tick(self, now: datetime, exhausted: Callable[[TP, int], bool]) -> None:
+    async def tick(
+        self,
+        now: datetime,
+        exhausted: Callable[[TP, int], bool],
+        going: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Go on with what is overdue, and let the wall clock carry event time where nothing comes.
 
         Args:
             now: The wall clock's time.
             exhausted: Of an input and the offset that is to be taken in next, whether nothing waits
                 there: what does would come late behind event time that runs ahead.
+            going: Whether to go on with the next partition: not once they may become another's.
         """
         for one in self.owned:
+            if not going():
+                return
             if one.lock.locked():
                 continue
+            one.active_at = min(one.active_at or now, now)  # our clock, too, may have been ahead
             if one.partition.overdue:
                 await self._turn(one, one.partition.go_on)
-            elif one.active_at is not None and now - one.active_at >= self._rules.idle:
+            elif now - one.active_at >= self._rules.idle:
                 topic = one.stage.reads[0]  # links alone do not tell how far event time is
                 if exhausted(TP(topic, one.number), one.partition.offsets.get(topic, 0)):
                     await self.tell_time(one, now)
+
+    async def settle(self) -> None:
+        """Return once nothing is under way: whoever gets a partition next would fence it."""
+        for one in self.owned:
+            async with one.lock:
+                pass
 
     async def tell_time(self, one: Owned, now: datetime) -> None:
         """Tell one partition, whose inputs are taken in, the time."""

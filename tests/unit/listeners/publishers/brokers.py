@@ -144,6 +144,7 @@ class FakeKafka:
         never: Values that the brokers will not take.
         never_together: Those that they take alone only.
         gate: Cleared, publications wait before they are confirmed or fail.
+        waiting: How many do, or have done.
     """
 
     def __init__(self) -> None:
@@ -154,6 +155,7 @@ class FakeKafka:
         self.never_together: set[bytes] = set()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.waiting = 0
         self.stopped = False
 
     async def publish(
@@ -161,6 +163,7 @@ class FakeKafka:
     ) -> None:
         self.published.append(len(records))
         await asyncio.sleep(0.001)
+        self.waiting += 1
         await self.gate.wait()
         await self.ready()
         never = self.never | (self.never_together if len(records) > 1 else set())

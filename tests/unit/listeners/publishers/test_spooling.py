@@ -100,6 +100,7 @@ async def test_publications_that_fail_together_are_spooled_in_the_order_in_which
     async with publishing(bench, kafka) as publisher:
         kafka.gate.clear()
         tasks = [await under_way(publisher.publish(records(number))) for number in range(20)]
+        await until(lambda: kafka.waiting == 20)
         kafka.away = True
         kafka.gate.set()
         await asyncio.gather(*tasks)
@@ -167,6 +168,29 @@ async def test_a_failing_send_from_the_spool_is_repeated_from_its_beginning(benc
 
         assert held
         assert kafka.confirmed == records(1, 2)
+
+
+async def test_a_spool_that_cannot_be_read_just_now_is_read_again_though_nobody_publishes(
+    bench, kafka, monkeypatch
+):
+    async with publishing(bench, kafka) as publisher:
+        kafka.away = True
+        head, full = (
+            publisher.spool.head,
+            [Unavailable(retry_after=module.PAUSE_MIN, reason="disk")],
+        )
+
+        async def cannot(bytes_max):
+            if full:
+                raise full.pop()
+            return await head(bytes_max)
+
+        monkeypatch.setattr(publisher.spool, "head", cannot)
+        await publisher.publish(records(1))
+        kafka.away = False
+        await until(lambda: publisher.spool.empty)
+
+        assert kafka.confirmed == records(1)
 
 
 async def test_a_record_that_the_brokers_never_take_is_set_aside_and_blocks_nobody(bench, kafka):

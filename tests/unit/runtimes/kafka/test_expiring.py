@@ -285,3 +285,17 @@ def test_a_state_that_time_breaks_is_kept_as_it_is_and_all_others_close(
     assert states.keys() == {BROKEN.encode()}
     assert msgspec.json.decode(unpacked(states[BROKEN.encode()]))["ids"] == ["t-0"]
     assert counts(done[-1:]) == [1, 1]
+
+
+async def test_a_workers_clock_that_was_ahead_keeps_silence_from_closing_for_no_longer() -> None:
+    partition = StagePartition(STITCH, NO_MISSIONS, 100)
+    taken(partition, *met(3))
+    ownership, durable = owning(partition)
+    ownership.owned[0].active_at = NOON + timedelta(days=2)
+
+    await ownership.tick(NOON + GAP, everywhere)
+    before = durable.commits
+    await ownership.tick(LATE, everywhere)
+    await ownership.close()
+
+    assert (before, durable.commits, partition.size) == (0, 1, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -19,7 +20,8 @@ from pipeline.topology import Stage
 from schemas.brokers import Brokers
 from schemas.topics import CUSTOMER_TOUCHPOINTS
 from tests.builders import NO_MISSIONS
-from tests.unit.runtimes.counting import Clock
+from tests.unit.runtimes.counting import NOON, Clock
+from tests.unit.runtimes.kafka.test_partition import record, taken
 from tests.unit.runtimes.stages import STITCH
 
 BROKERS = Brokers(bootstrap_servers="127.0.0.1:1")
@@ -150,3 +152,74 @@ async def test_what_a_state_knows_nothing_of_is_read_from_its_beginning(ownershi
     consumer._thread.thread_loop.close()  # its thread never started
 
     assert sought == {known: 40, new: 7}
+
+
+class Waiting:
+    """A changelog whose commits wait until they are let."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = Event(), Event()
+        self.commits = 0
+
+    def commit(self, *_: Any) -> None:
+        self.begun.set()
+        assert self.go.wait(20)
+        self.commits += 1
+
+    def close(self) -> None:
+        return
+
+
+async def test_what_the_clock_began_is_done_before_partitions_become_anothers(ownership):
+    made = app.create(BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=pytest.fail)
+    changelog: Any = Waiting()
+    for number in range(2):
+        partition = StagePartition(STITCH, NO_MISSIONS, 10, number)
+        taken(partition, record(number, customer=f"c-{number}"))
+        one = Owned(STITCH, number, partition, changelog)
+        one.active_at = NOON
+        ownership._owned[STITCH.name, number] = one
+    rebalancing: list[bool] = []
+
+    ticking = asyncio.create_task(
+        ownership.tick(NOON + timedelta(days=1), lambda *_: True, lambda: not rebalancing)
+    )
+    await asyncio.to_thread(changelog.begun.wait, 20)
+    rebalancing.append(True)
+    revoked = asyncio.create_task(made.on_partitions_revoked.send(partitions(0, 1)))
+    early, _ = await asyncio.wait([revoked], timeout=0.3)
+    changelog.go.set()
+    await revoked
+    done = changelog.commits
+    await ticking
+
+    assert not early
+    assert (done, changelog.commits) == (1, 1)
+
+
+async def test_a_stop_that_takes_too_long_ends_the_worker(ownership, monkeypatch):
+    class Ended(Exception):
+        """In place of the process."""
+
+    def end(error: BaseException) -> None:
+        raise Ended from error
+
+    made: Any = app.create(BROKERS, WorkerSettings(), ownership, clock=Clock(), fail=end)
+    monkeypatch.setattr(app, "STOP_MAX", 0.05)
+
+    async def started() -> None:
+        return
+
+    async def endless() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(made, "start", started)
+    monkeypatch.setattr(made, "stop", endless)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(Ended) as ended:
+            async with app.running(made, ownership):
+                pass
+
+    assert "expected to stop" in str(ended.value.__cause__)
+    made.consumer._thread.thread_loop.close()  # its thread never started

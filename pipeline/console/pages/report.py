@@ -119,7 +119,9 @@ def show(asked: Asked, made: Made | None) -> Page:
             element(
                 "p",
                 f"Of the latest {counted(made.journeys, 'journey')} that ended. Print it as it "
-                "stands; as text or JSON it comes from touchpoints report.",
+                "stands; as text or JSON it comes from touchpoints report."
+                if made.journeys
+                else "No journey has ended yet.",
                 class_="soft small unprinted",
             ),
             made.content,

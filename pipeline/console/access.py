@@ -8,6 +8,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
+from threading import Lock
 from time import monotonic
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -75,6 +76,7 @@ class Access:
         self._secret: Final = secrets.token_bytes(32)
         self._sessions: dict[str, _Session] = {}
         self._failures: dict[str, tuple[int, float]] = {}
+        self._counting = Lock()
         self._nobody = hashed(secrets.token_hex(16))
 
     @property
@@ -100,7 +102,10 @@ class Access:
             return False
         if origin == "null":
             return site == "same-origin"
-        return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:
+            return False
 
     def user_of(self, cookie: str | None) -> User | None:
         """Who has a session; None where one has to log in."""
@@ -128,9 +133,15 @@ class Access:
             raise Locked
         account = self._accounts.get(name)
         right = matches(password, self._nobody if account is None else account.password)
-        if right and account is not None:
+        with self._counting:
+            return self._counted(name, right=right and account is not None)
+
+    def _counted(self, name: str, *, right: bool) -> bool:
+        """Keep count of wrong passwords, those included that were checked at the same time."""
+        if right:
             self._failures.pop(name, None)
             return True
+        count, last = self._failures.get(name, (0, 0.0))
         if len(self._failures) >= SESSIONS_MAX and name not in self._failures:
             self._failures.pop(next(iter(self._failures)))
         again = monotonic() - last < LOCKED

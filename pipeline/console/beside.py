@@ -40,6 +40,7 @@ NOT_PASSED: Final = frozenset(
 WAITING: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="1">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>The console is starting - Touchpoints</title></head>
 <body><main><h1>The console is starting</h1>
 <p role="status">It will be here in a moment. The pipeline runs without it.</p></main></body></html>

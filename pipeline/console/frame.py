@@ -112,7 +112,7 @@ def _welcome(emitters_url: str) -> Markup:
         element("p", "No touchpoint has come in yet.", class_="headline"),
         element(
             "p",
-            "Send the first one: within seconds this page says how it went; Touchpoints lists it.",
+            "Send the first one: within seconds Now says how it went, and Touchpoints lists it.",
             class_="explanation",
         ),
         _copyable(command, "first"),

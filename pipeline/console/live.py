@@ -116,11 +116,15 @@ class Live:
         while True:
             started = monotonic()
             try:
-                if await self._renderer.look():
-                    for key in list(self._readers):
-                        await self._renew(key)
+                changed = await self._renderer.look()
             except Exception:
-                _logger.exception("the console could not renew its pages")
+                _logger.exception("the console could not look for changes")
+                changed = False
+            for key in list(self._readers) if changed else ():
+                try:
+                    await self._renew(key)
+                except Exception:  # of this page alone
+                    _logger.exception("the console could not renew %r", key.path)
             took = monotonic() - started
             await asyncio.sleep(max(LOOK_EVERY, took / EFFORT_MAX - took))
 

@@ -165,7 +165,10 @@ class _Answers:
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The event stream of a page."""
         user: User = request[USER]
-        address = urlsplit(request.query.get("page", "/"))
+        try:
+            address = urlsplit(request.query.get("page", "/"))
+        except ValueError:
+            raise web.HTTPNotFound from None
         if address.path.startswith("/journeys"):
             raise web.HTTPNotFound
         key = key_of(address.path, address.query, user)

@@ -50,7 +50,7 @@ def content_of(report: Report, rules: Rules) -> Markup:
         mission_cards(report, words),
         channels(report, words),
         efforts(report, words),
-        _notes(report, words),
+        _notes(report, words) if report.interactions else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pipeline.console.asking import Asked
 from pipeline.console.charts import Level, Stack, shares, stacks
 from pipeline.console.lookups import LEFT
-from pipeline.console.pages.now import Hit, cost_words, effects, hit_of, hours_since
+from pipeline.console.pages.now import TAKEN_BACK, Hit, cost_words, effects, hit_of, hours_since
 from pipeline.console.pieces import (
     Cell,
     Column,
@@ -89,7 +89,7 @@ def show(asked: Asked, rows: Rows) -> Page | None:
             "Each column is a few minutes. Those since it began stand out.",
             course_chart(one, rows.course),
         ),
-        Section("why", element("div", *_facts(hit, words), class_="facts")),
+        Section("why", element("div", *_facts(rows.versions, words), class_="facts")),
         section(
             "next",
             "What customers did next",
@@ -138,6 +138,7 @@ def _head(hit: Hit, course: Sequence[Point], words: Words) -> Markup:
         element("p", *effects(hit, words, share), class_="measured")
         if one.state == "firing"
         else "",
+        element("p", TAKEN_BACK, class_="measured") if one.state == "retracted" else "",
         element(
             "p",
             "Part of ",
@@ -160,6 +161,8 @@ def _during(one: Alert, course: Sequence[Point]) -> tuple[int, int]:
 
 def _figures(hit: Hit, course: Sequence[Point]) -> Markup:
     one = hit.incident
+    if one.state == "retracted":
+        return Markup("")
     if one.kind == "silent":
         return figures([(f"{one.votes:,}", "visits were to be expected in this time")])
     votes, broken = _during(one, course)
@@ -218,9 +221,11 @@ def course_chart(one: Alert, course: Sequence[Point]) -> Markup:
     )
 
 
-def _facts(hit: Hit, words: Words) -> list[Markup]:
-    one = hit.incident
-    most = max(one.reasons.values(), default=1)
+def _facts(versions: Sequence[Alert], words: Words) -> list[Markup]:
+    one = versions[-1]
+    # When it works again few reasons are left: those of when it was most certain tell.
+    reasons = max(versions, key=lambda version: version.evidence).reasons
+    most = max(reasons.values(), default=1)
     facts = [
         _fact(
             "Why",
@@ -231,7 +236,7 @@ def _facts(hit: Hit, words: Words) -> list[Markup]:
                     bar([(count / most, "bad")]),
                     element("span", f"{count:,}", class_="number"),
                 )
-                for rule, count in sorted(one.reasons.items(), key=lambda item: -item[1])
+                for rule, count in sorted(reasons.items(), key=lambda item: -item[1])
             ],
         ),
         _fact(

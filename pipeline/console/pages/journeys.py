@@ -191,7 +191,7 @@ def visits_of(story: Story) -> list[Visit]:
 
 
 def _journey(one: JourneyOutcome, words: Words) -> Markup:
-    facts = [f"effort {one.effort:.1f} of 7"]
+    facts = [f"effort {one.effort:.1f}, where 7 is very easy"]
     if one.effort_asked is not None:
         facts.append(f"said {one.effort_asked:g}")
     took = (one.ended_at - one.started_at).total_seconds()

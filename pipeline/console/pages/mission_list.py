@@ -47,7 +47,10 @@ def show(asked: Asked, rows: All) -> Page:
         if table.rows
         else nothing("No journey has ended in this time: nobody can say yet how it went.")
     )
-    about = "What customers wanted to get done, and whether they did. Only journeys that ended."
+    about = (
+        "What customers wanted to get done, and whether they did. Only journeys that ended. "
+        "Effort runs from 7, very easy, to 1, very hard."
+    )
     return Page(
         "Missions",
         PLACE,

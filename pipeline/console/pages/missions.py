@@ -164,7 +164,7 @@ def _figures(whole: Ended, known: Mission | None) -> Markup:
     shown = [
         (f"{whole.journeys:,}", "journeys ended"),
         (percent(whole.completed / whole.journeys), "got what they came for"),
-        (f"{whole.effort / whole.journeys:.1f}", "effort of 7, inferred"),
+        (f"{whole.effort / whole.journeys:.1f}", "effort, inferred: 7 is very easy"),
     ]
     if known is not None and known.value is not None and known.currency and whole.lost:
         lost = Money(amount=whole.lost * known.value, currency=known.currency)

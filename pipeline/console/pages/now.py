@@ -36,6 +36,9 @@ ENDED_WITHIN: Final = timedelta(hours=24)
 
 ENDED_SHOWN_MAX: Final = 4
 
+TAKEN_BACK: Final = "Not broken after all: what came later took the evidence back."
+"""What it means that an alert was retracted."""
+
 BROKEN_MAX: Final = 300
 """Interactions of an incident by which is told where customers went."""
 
@@ -291,6 +294,8 @@ def card(hit: Hit, words: Words) -> Markup:
     if one.kind == "silent":
         expected = counted(one.votes, "visit")
         told.append(element("p", f"nobody comes, where {expected} were to be expected"))
+    elif one.state == "retracted":
+        told.append(element("p", TAKEN_BACK, class_="soft small"))
     elif one.reasons:
         told.append(element("p", reason(next(iter(one.reasons))), class_="soft small"))
     if one.within:
@@ -311,8 +316,10 @@ def card(hit: Hit, words: Words) -> Markup:
 
 
 def toll_of(hit: Hit) -> list[tuple[str, str]]:
-    """What an incident does in figures, each with what it counts."""
+    """What an incident does in figures, each with what it counts; nothing if it was none."""
     one, toll = hit.incident, list[tuple[str, str]]()
+    if one.state == "retracted":
+        return toll
     if one.kind != "silent":
         if one.state == "firing":
             toll.append((percent(one.present_share), f"of {counted(one.votes, 'visit')}"))

@@ -3,6 +3,7 @@
 A report looks at every journey, so it is made in the background and kept for a while.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -29,6 +30,8 @@ JOURNEYS_MAX: Final = 10_000
 
 KEPT: Final = 60.0
 """Seconds for which a report is shown before another one is made (P)."""
+
+_logger: Final = logging.getLogger("touchpoints.console")
 
 
 class Made(NamedTuple):
@@ -73,6 +76,9 @@ class Reports:
             made = self._composed(mission)
         except (sqlite3.Error, PipelineError) as error:
             made = Made(Markup(""), monotonic(), 0, str(error))
+        except Exception as error:  # a fault of ours; else it would be under way for ever
+            _logger.exception("the console could not make its report")
+            made = Made(Markup(""), monotonic(), 0, f"{type(error).__name__}: {error}")
         with self._lock:
             self._made[mission] = made
             self._under_way = False
@@ -119,7 +125,9 @@ def show(asked: Asked, made: Made | None) -> Page:
             element(
                 "p",
                 f"Of the latest {counted(made.journeys, 'journey')} that ended. Print it as it "
-                "stands; as text or JSON it comes from touchpoints report.",
+                "stands; as text or JSON it comes from touchpoints report."
+                if made.journeys
+                else "No journey has ended yet.",
                 class_="soft small unprinted",
             ),
             made.content,

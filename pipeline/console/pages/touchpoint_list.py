@@ -64,7 +64,7 @@ def show(asked: Asked, rows: All) -> Page:
     body = (
         table_of(table, asked.here)
         if table.rows
-        else nothing("No touchpoint of that name was met in this time.")
+        else nothing(f"No touchpoint {'of that name ' if typed else ''}was met in this time.")
     )
     about = "Where customers meet us, those that cost most journeys first."
     return Page(

@@ -173,7 +173,7 @@ def _incidents(incidents: Sequence[Alert], words: Words) -> Markup:
                 joined("since ", time_of(one.since)),
                 below("/incidents", one.id),
             ),
-            f", for “{words.mission(one.mission)}”" if one.mission else "",
+            element("span", f"for “{words.mission(one.mission)}”") if one.mission else "",
         )
         for one in incidents[:5]
     ]

@@ -70,12 +70,12 @@ def door_of_body(delivery: Delivery, hash_key: bytes, origin: str | None) -> Doo
         hash_key: Keys the hash of personal identifiers.
         origin: What identifies it, where it was signed.
     """
-    dialect = DIALECTS[delivery.dialect]
+    dialect, label = DIALECTS[delivery.dialect], delivery.encoding
     return Door(
         dialect=delivery.dialect,
         call=delivery.call,
         body=True,
-        encoding=delivery.encoding,
+        encoding=label if label and label.isascii() else None,  # Any bytes may stand in a header.
         shared=dialect.shared(delivery),
         hashed_by=fingerprint(hash_key),
         origin=origin,

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from listeners.adapters.adapter import Context, Envelope, Limits
-from listeners.adapting import adapted
+from listeners.adapting import adapted, cut
 from listeners.clocks import Clocks
 from listeners.credentials import Credentials
 from listeners.dialects import DIALECTS
@@ -117,9 +117,7 @@ class Listener:
                 repeated = self._webhooks.came_before(signed, received_at)
             elif delivery.key:
                 source = self._source(delivery.key, delivery, received_at)
-            adapter = dialect.adapter
-            text = dialect.opened(body, delivery, self._body_bytes_max)
-            envelope = adapter.unpack(text, delivery, self._limits)
+            envelope = cut(body, delivery, self._body_bytes_max, self._limits)
             if source is None:
                 source = self._source(envelope.key, delivery, received_at)
             elif envelope.key and envelope.key != delivery.key:
@@ -131,6 +129,8 @@ class Listener:
                 source = self.credentials.source_of(None)
             name = "unknown" if source is None else source.name
             self._telemetry.touchpoint_rejected(refused.reason, name)
+            if refused.reason == Reason.PROCESSING_FAILED:
+                self._telemetry.adapter_failed(delivery.dialect, refused.message)
             if isinstance(refused, Unreadable) and source is not None:
                 origin = None if signed is None else signed.id
                 door = door_of_body(delivery, self._hash_key, origin)

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from listeners.adapters.adapter import Context, Limits
-from listeners.adapting import adapted
+from listeners.adapting import adapted, cut
 from listeners.credentials import Credentials, fingerprint
 from listeners.dialects import DIALECTS
 from listeners.errors import ItemRefused, Refused, Unauthorised
@@ -147,10 +147,8 @@ class Redriving:
     def _items(self, letter: DeadLetter, door: Door, context: Context) -> Iterable[bytes]:
         if not door.body:
             return [letter.content]
-        dialect = DIALECTS[door.dialect]
         delivery = Delivery(door.dialect, door.call, encoding=door.encoding)
-        text = dialect.opened(letter.content, delivery, self._bytes_max)
-        envelope = dialect.adapter.unpack(text, delivery, self._limits)
+        envelope = cut(letter.content, delivery, self._bytes_max, self._limits)
         context.shared = envelope.shared or door.shared
         return in_turn(envelope.items, context.new_id)
 

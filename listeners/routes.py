@@ -32,6 +32,7 @@ from listeners.errors import (
     Unreadable,
 )
 from listeners.exchange import Answer, Delivery
+from listeners.expectation import expectation
 from listeners.listener import Listener
 from listeners.settings import ListenerSettings
 from listeners.telemetry import Telemetry
@@ -102,8 +103,8 @@ def application(
         for spelling in (path, path + "/"):
             resource = app.router.add_resource(spelling)
             for method in methods:
-                resource.add_route(method, handler)
-            resource.add_route("OPTIONS", http.preflight)
+                resource.add_route(method, handler, expect_handler=expectation)
+            resource.add_route("OPTIONS", http.preflight, expect_handler=expectation)
     app.on_cleanup.append(lambda _: listener.close())
     return app
 

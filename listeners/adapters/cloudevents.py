@@ -38,7 +38,7 @@ from listeners.adapters.bounds import check_object, read
 from listeners.adapters.brackets import FAULTS
 from listeners.adapters.envelopes import cutter
 from listeners.adapters.identifiers import identifiers_of
-from listeners.errors import ItemRefused, Reason
+from listeners.errors import ItemRefused, Reason, Unreadable
 from listeners.exchange import Delivery
 from schemas.inbound import LOCATION_LENGTH_MAX, NAME_LENGTH_MAX, kind_of
 from schemas.records import CHANNELS, Channel, Touchpoint
@@ -75,7 +75,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def opened(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
-    """The JSON bytes of a body; those of a structured event where it came in the binary mode."""
+    """The JSON bytes of a body; those of a structured event where it came in the binary mode.
+
+    Raises:
+        TooLarge: More than `bytes_max`.
+        Unreadable: It cannot be inflated, or an attribute is not UTF-8.
+    """
     if not binary(delivery):
         return bodies.delivered(body, delivery, bytes_max)
     if delivery.encoding:
@@ -87,7 +92,12 @@ def opened(body: bytes, delivery: Delivery, bytes_max: int) -> bytes:
         event["datacontenttype"] = delivery.headers["Content-Type"].strip()
     if body:
         event.update(_data_of(body, kind.partition(";")[0].strip()))
-    return _encode(event)
+    try:
+        return _encode(event)
+    except UnicodeEncodeError as error:
+        raise Unreadable(
+            reason=Reason.NOT_UTF8, message="expected headers in UTF-8; found other bytes"
+        ) from error
 
 
 def binary(delivery: Delivery) -> bool:

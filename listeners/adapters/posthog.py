@@ -171,7 +171,7 @@ def shared(delivery: Delivery) -> str | None:
     headers = delivery.headers
     for name in ("PostHog-Sdk-Info", "User-Agent"):
         library = headers.get(name, "").partition("/")[0]
-        if library.startswith("posthog-"):
+        if library.startswith("posthog-") and library.isascii():
             return library
     return None
 

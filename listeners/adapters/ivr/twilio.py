@@ -97,8 +97,13 @@ def unpack(body: bytes, delivery: Delivery, limits: Limits) -> Envelope:
         return listed(events if isinstance(events, list) else [events], limits)
     fields = form_in(body, limits)
     query = dict(parse_qsl(delivery.query))
-    item = {"fields": fields, "query": delivery.query, "token": delivery.headers.get(TOKEN)}
-    return listed([item], limits, batch=False, answer=_steering(fields, query, limits))
+    token = delivery.headers.get(TOKEN)
+    item = {
+        "fields": fields,
+        "query": delivery.query,
+        "token": token and ascii(token)[1:-1],  # Twilio's are; other bytes would be no JSON.
+    }
+    return listed([item], limits, batch=False, answer=_steering(_last(fields), query, limits))
 
 
 def adapt(item: bytes, context: Context) -> Touchpoint:
@@ -110,7 +115,7 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     value = object_in(item, context)
     if "specversion" in value:
         return touchpoint_of(_event(value, context), context)
-    fields = mapping(value.get("fields"))
+    fields = _last(mapping(value.get("fields")))
     if not fields:
         raise ItemRefused(
             reason=Reason.FIELD_INVALID,
@@ -123,15 +128,23 @@ def adapt(item: bytes, context: Context) -> Touchpoint:
     return touchpoint_of(_request(fields, value, context), context)
 
 
+def _last(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, of a name that is repeated the last value, as `signatures` reads them."""
+    return {name: one[-1] if isinstance(one, list) and one else one for name, one in fields.items()}
+
+
 def _request(fields: Mapping[str, Any], value: Mapping[str, Any], context: Context) -> Said:
     query = dict(parse_qsl(text(value.get("query")) or ""))
     call = _call(fields, query)
     kept = {
-        name: one for name, one in fields.items() if name not in _NUMBERS | _SECRET and one != ""
+        name: one
+        for name, one in mapping(value["fields"]).items()
+        if name not in _NUMBERS | _SECRET and one != ""
     }
-    digits = str(fields.get("Digits") or "")
+    digits = text(fields.get("Digits")) or ""
     keyed = query.get("identifies") in KEYED_IN and digits != ""
-    personal = _SPOKEN if len(digits) <= CHOICE_LENGTH_MAX and not keyed else (*_SPOKEN, "Digits")
+    chosen = len(str(kept.get("Digits") or "")) <= CHOICE_LENGTH_MAX and not keyed
+    personal = _SPOKEN if chosen else (*_SPOKEN, "Digits")
     rest = {name: one for name, one in query.items() if name not in ("next", "bodySHA256")}
     return Said(
         name=call.name,
@@ -228,7 +241,7 @@ def _queue(fields: Mapping[str, Any]) -> _Call:
 
 def _status(fields: Mapping[str, Any]) -> _Call:
     at = _rfc_2822(fields.get("Timestamp"))
-    if fields.get("CallStatus") not in TWILIO_ENDED:
+    if text(fields.get("CallStatus")) not in TWILIO_ENDED:
         return _Call("call_progress", at=at, sited=False)
     duration = _measured(duration_s=fields.get("CallDuration"))
     if "ParentCallSid" in fields:  # An agent's leg: the caller is still there.

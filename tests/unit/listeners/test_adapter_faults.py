@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from listeners.adapters import native
 from listeners.dialects import DIALECTS
+from listeners.errors import Unreadable
 from listeners.redriving import Redriving
 from schemas.codec import decode
 from schemas.letters import DeadLetter
@@ -90,3 +91,52 @@ async def test_its_letter_is_sent_again_once_that_is_mended_and_no_sooner(failin
 
     assert [decode(one.value, DeadLetter).redriven for one in again.letters] == ["refused"]
     assert [json.loads(one.value)["id"] for one in mended.touchpoints] == ["bad"]
+
+
+@pytest.fixture(params=["opened", "unpack"])
+def uncut(request, monkeypatch):
+    """The native dialect, which fails on a body before there are any items."""
+
+    def fail(*_):
+        raise TypeError(SENT)
+
+    row = DIALECTS["native"]
+    if request.param == "opened":
+        row = row._replace(opened=fail)
+    else:
+        row = row._replace(adapter=SimpleNamespace(**{**vars(native), "unpack": fail}))
+    monkeypatch.setitem(cast(dict, DIALECTS), "native", row)
+    return monkeypatch
+
+
+async def test_a_body_that_cannot_be_cut_by_our_fault_is_refused_and_a_dead_letter(uncut, caplog):
+    door = Door()
+    body = written(page_view(id="1"))
+
+    async with door.served() as url, ClientSession() as client:
+        for _ in range(2):
+            async with client.post(f"{url}/v1/touchpoints", data=body) as answer:
+                told = answer.status, (await answer.json())["code"], await answer.text()
+
+    assert told[:2] == (400, "processing_failed")
+    assert "TypeError at test_adapter_faults.py" in told[2]
+    assert {one.id for one in door.letters} == {door.letters[0].id}
+    assert (door.letters[0].content, door.letters[0].door.body) == (body, True)
+    [line] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "the adapter of native fails by our fault" in line.getMessage()
+    assert SENT not in caplog.text + told[2]
+
+
+async def test_its_letter_is_sent_again_whole_once_that_is_mended(uncut):
+    door = Door()
+    with pytest.raises(Unreadable):
+        await door.native(page_view(id="1"), page_view(id="2"))
+    [letter] = door.letters
+    redriving = Redriving(door.settings)
+
+    again = redriving.judged(letter, NOON)
+    uncut.undo()
+    mended = redriving.judged(letter, NOON)
+
+    assert [decode(one.value, DeadLetter).redriven for one in again.letters] == ["refused"]
+    assert [json.loads(one.value)["id"] for one in mended.touchpoints] == ["1", "2"]

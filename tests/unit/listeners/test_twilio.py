@@ -114,6 +114,22 @@ async def test_long_digits_may_be_a_card_and_only_their_length_is_kept():
     assert "4929" not in json.dumps(properties(card))
 
 
+async def test_of_a_name_that_is_repeated_the_last_value_tells_and_all_are_kept():
+    door = Door()
+    fields = [*CALL.items(), ("CallStatus", "completed"), ("CallDuration", "7")]
+    card = [*CALL.items(), ("Digits", "4929000000006"), ("Digits", "1")]
+
+    for pairs in (fields, card):
+        await door.listener.receive(form(pairs), request("twilio", {}))
+
+    ended, chosen = door.touchpoints
+    assert (ended.name, ended.signals) == ("call_ended", ("hangup",))
+    assert properties(ended)["CallStatus"] == ["in-progress", "completed"]
+    assert chosen.name == "menu_choice"
+    assert "4929" not in json.dumps(properties(chosen))
+    assert door.letters == []
+
+
 async def test_an_account_number_keyed_in_says_who_it_is():
     one = await told({"Digits": "12345678"}, "menu=account&identifies=account_id")
     other = await told({"Digits": "12345678"}, "menu=account&identifies=email")

@@ -40,12 +40,7 @@ from pipeline.stitching.tallies import Tally
 from pipeline.stitching.votes import BALLOTS, Ballot
 from pipeline.stitching.watched import Watched
 from schemas.codec import encode
-from schemas.controls import (
-    Control,
-    Erase,
-    Handover,
-    Interaction,
-)
+from schemas.controls import Control, Erase, Handover, Interaction
 from schemas.letters import CONTENT_BYTES_MAX, DeadLetter
 from schemas.records import Link, Touchpoint, Votes
 from schemas.topics import (
@@ -138,17 +133,18 @@ def _identify_at_once(
     arrived: list[identity.Shown] = []
     for message in messages:
         record = message.record
-        if isinstance(record, Erase):
+        if type(record) is Touchpoint:
+            if not forgetting.is_erased(state.erased, record):
+                arrived.append(_shown_by(message, rules))
+        elif type(record) is Link:
+            if state.erased is None or record.at > state.erased:
+                results += identity.link(state, key, record, rules.identity).results
+        elif type(record) is Erase:
             if arrived:
                 results += identity.identify(state, key, arrived, rules.identity).results
                 arrived = []
             forgotten = forgetting.in_identifier(state, key, record, rules.identity)
             state, results = forgotten.state, results + forgotten.results
-        elif isinstance(record, Link):
-            if state.erased is None or record.at > state.erased:
-                results += identity.link(state, key, record, rules.identity).results
-        elif isinstance(record, Touchpoint) and not forgetting.is_erased(state.erased, record):
-            arrived.append(_shown_by(message, rules))
     if arrived:
         results += identity.identify(state, key, arrived, rules.identity).results
     return Change(state, results)
@@ -201,30 +197,32 @@ def _stitch_at_once(
     watermark: datetime | None,
     rules: Rules,
 ) -> Change[Any]:
-    if isinstance(messages[0].record, Ballot):
-        assert state is None or isinstance(state, Tally)
-        cast = [one.record for one in messages if isinstance(one.record, Ballot)]
+    if type(messages[0].record) is Ballot:
+        assert state is None or type(state) is Tally
+        cast = [one.record for one in messages if type(one.record) is Ballot]
         return tallies.count(state, cast, watermark, rules)
     if len(messages) == 1:
         return stitch(state, key, messages[0], watermark, rules)
-    assert not isinstance(state, Tally)
+    assert state is None or type(state) is CustomerState
     if (state is not None and state.erased is not None) or any(
-        isinstance(one.record, Erase) for one in messages
+        type(one.record) is Erase for one in messages
     ):
         return _stitch_in_turn(state, key, messages, watermark, rules)
     arriving = customer.Arriving(state or CustomerState(key), rules)
     for message in messages:
         record = message.record
-        if isinstance(record, Control):
-            arriving.told(record)
-        elif not isinstance(record, Touchpoint):
-            expected = f"expected touchpoints and what customers are told; found {type(record)}"
-            raise TypeError(expected)
-        elif IDENTITY_ONLY not in record.signals:
-            if arriving.is_too_late(record.occurred_at, watermark):
+        if type(record) is Touchpoint:
+            if IDENTITY_ONLY in record.signals:
+                pass  # it has told identify all it has to tell
+            elif arriving.is_too_late(record.occurred_at, watermark):
                 arriving.results.append(_too_late(record, watermark))
             else:
                 arriving.touchpoint(_interaction_of(key, message, record, rules))
+        elif isinstance(record, Control):
+            arriving.told(record)
+        else:
+            expected = f"expected touchpoints and what customers are told; found {type(record)}"
+            raise TypeError(expected)
     change = arriving.settled()
     return Change(change.state if is_kept(change.state) else None, change.results)
 

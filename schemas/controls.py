@@ -15,7 +15,7 @@ Hop = tuple[str, int]
 """An identifier by which an interaction was passed on, and the version of its timeline then."""
 
 
-class Interaction(msgspec.Struct, kw_only=True, array_like=True, gc=False):
+class Interaction(msgspec.Struct, array_like=True, gc=False):
     """A touchpoint as the stitch stage keeps it: what it takes to fold it again, and what came out.
 
     Attributes:

@@ -220,7 +220,7 @@ def _touchpoint(written: Written, context: Context, source: str | None = None) -
     else:
         properties = {}
     signals = signals_of(name, properties, written.signals or (), limits)
-    intent = text_of(written.intent, "$.intent", limits)
+    intent = None if written.intent is None else text_of(written.intent, "$.intent", limits)
     rating = None if written.rating is None else check_rating(written.rating, "$.rating")
     touchpoint_id = text_of(written.id, "$.id", limits)
     if written.occurred_at is None:

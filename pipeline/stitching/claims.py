@@ -17,6 +17,7 @@ CLAIMS_MAX: Final = 64
 """Claims that one identifier remembers; of more, repeats by the same owner are thinned out."""
 
 
+_WEAK: Final = IdentifierClass.WEAK  # looked up once: to ask an enumeration is a call
 _BEFORE_ALL: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -143,7 +144,7 @@ def is_shared(claims: list[Claim], rules: IdentityRules) -> bool:
 
 def class_of(identifier: str, rules: IdentityRules) -> IdentifierClass:
     """The class of `type:value`; weak where the type is not known."""
-    return rules.classes.get(identifier.partition(":")[0], IdentifierClass.WEAK)
+    return rules.classes.get(identifier.partition(":")[0], _WEAK)
 
 
 def thin(state: IdentifierState, claims: list[Claim]) -> None:

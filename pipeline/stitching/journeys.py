@@ -186,7 +186,7 @@ def attribute(
 
     By which rules, `attribution.choose` says.
     """
-    going = [journeys[serial] for serial in walked]
+    going = [journeys[serial] for serial in walked] if walked else []
     mine, begins, firm = choose(going, one, named, about, missions, done)
     if begins is not None or not firm:
         recalled = recalled_by(one, named, missions)

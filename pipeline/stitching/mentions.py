@@ -6,8 +6,11 @@ Most tell nothing, and one search over their bytes shows it: then none of them a
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Final
 
 import msgspec
+
+_BACKSLASH: Final = 0x5C
 
 
 def mention(properties: msgspec.Raw, segment: str | None, variants: tuple[str, ...]) -> bool:
@@ -18,11 +21,13 @@ def mention(properties: msgspec.Raw, segment: str | None, variants: tuple[str, .
         segment: The property that tells a segment, if any does; see `segments.segment_of`.
         variants: Those that tell a variant; see `variants.read`.
     """
-    return len(properties) > len("{}") and _search(segment, variants)(properties) is not None
+    if len(properties) <= len("{}"):
+        return False
+    return _search(segment, variants)(properties) is not None or _BACKSLASH in bytes(properties)
 
 
 @lru_cache(maxsize=8)
 def _search(segment: str | None, variants: tuple[str, ...]) -> Callable[[msgspec.Raw], object]:
     names = variants if segment is None else (*variants, segment)
     ends = b"|".join(re.escape(name.rpartition(".")[2].encode()) for name in names)
-    return re.compile(b'"(?:' + ends + rb')"|\\' if names else b"(?!)").search
+    return re.compile(b'"(?:' + ends + b')"' if names else b"(?!)").search

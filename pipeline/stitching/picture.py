@@ -249,8 +249,8 @@ def pass_time(
 
 
 def _begin(session: OpenSession, picture: Picture, touched: Touched) -> None:
-    silent = sessions.one_too_many([picture.sessions[serial] for serial in picture.open])
-    if silent is not None:
+    if len(picture.open) >= sessions.SESSIONS_MAX:
+        silent = sessions.one_too_many([picture.sessions[serial] for serial in picture.open])
         silent.closed = True
         picture.open.remove(silent.serial)
         touched.sessions.append(silent)

@@ -36,11 +36,13 @@ def publish_touched(
     results: list[Message] = []
     for one in _once(touched.interactions):
         results.append(_verdict(customer, picture, one, rules))
-    for session in _once(touched.sessions):
-        results.append(_session(customer, session, tail))
-    for journey in _once(touched.journeys):
-        if journey.ended or journey.live:
-            results.append(_outcome(customer, journey, tail, rules))
+    if touched.sessions:
+        for session in _once(touched.sessions):
+            results.append(_session(customer, session, tail))
+    if touched.journeys:
+        for journey in _once(touched.journeys):
+            if journey.ended or journey.live:
+                results.append(_outcome(customer, journey, tail, rules))
     return results
 
 

@@ -227,11 +227,9 @@ def is_short_call(session: OpenSession, rules: Rules) -> bool:
     return session.last - session.started < rules.verdicts.call_length_min
 
 
-def one_too_many(going: Sequence[OpenSession]) -> OpenSession | None:
-    """Of those that are open, the one to be closed before another is opened; mostly none.
+def one_too_many(going: Sequence[OpenSession]) -> OpenSession:
+    """Of `SESSIONS_MAX` that are open, the one to be closed before another is opened.
 
     What comes of it before its gap has passed opens it again.
     """
-    if len(going) < SESSIONS_MAX:
-        return None
     return min(going, key=lambda one: (one.last, one.serial))

@@ -107,8 +107,12 @@ class Beside:
                 )
                 await given.prepare(request)
                 with contextlib.suppress(ConnectionError):
-                    async for part in answer.content.iter_any():
-                        await given.write(part)
+                    try:
+                        async for part in answer.content.iter_any():
+                            await given.write(part)
+                    except aiohttp.ClientPayloadError:  # it ended: half a page is not to look whole
+                        if request.transport is not None:
+                            request.transport.abort()
                 return given
         except (aiohttp.ClientConnectionError, OSError):
             return web.Response(

@@ -1,11 +1,13 @@
 """The console beside `touchpoints up`: it follows, forgets, comes back, and ends with it."""
 
+import http.client
 import os
 import re
 import signal
 import sqlite3
 import subprocess
 import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,17 @@ def test_a_console_that_is_killed_comes_back_and_the_pipeline_goes_on(up):
     assert (accepted.status, metrics.status) == (200, 200)
     assert consoles(up) != [before]
     eventually(lambda: found(up, "t-2").status == 200)
+
+
+def test_a_stream_that_breaks_off_with_its_console_is_no_fault_of_the_pipelines(up):
+    with urllib.request.urlopen(up.operations + "/live?page=/", timeout=30) as stream:
+        assert stream.readline() == b"retry: 2000\n"
+        os.kill(consoles(up)[0], signal.SIGKILL)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            stream.read()
+    eventually(lambda: page(up).status == 200)
+
+    assert "Traceback" not in up.said.read_text()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -1,8 +1,9 @@
 """Amazon Connect: contact events by EventBridge, contact records by Firehose or as they are.
 
 Events come in any order, with keys in two spellings and placeholder times; records come at least
-once. Menus, silence and what was not understood exist only where the contact flow writes them into
-attributes: `menuPath`, `noInputCount`, `noMatchCount`, `lastIntent`, `customerId` (P).
+once, and again when something is added. Menus, silence and what was not understood exist only where
+the contact flow writes them into attributes: `menuPath`, `noInputCount`, `noMatchCount`,
+`lastIntent`, `customerId` (P).
 
 Sources: Amazon's data model of contact records, its page on contact events, and Firehose's on
 delivery by HTTP. `docs/vendors.md` accounts for every field.
@@ -10,7 +11,7 @@ delivery by HTTP. `docs/vendors.md` accounts for every field.
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -48,6 +49,10 @@ HANGUP_BY: Final = {
 
 CUT_OFF: Final = frozenset({"TELECOM_PROBLEM", "EXPIRED"})
 """Reasons by which the system cut the customer off. A flow that says goodbye did not."""
+
+YOUNGER_MAX: Final = 999_999
+"""Seconds after the end of a contact, 11 days, up to which a younger record goes before an older
+one. By then what it would correct is final."""
 
 _TIMES: Final = {
     "INITIATED": ("initiationtimestamp",),
@@ -245,14 +250,27 @@ def _record(record: Mapping[str, Any], context: Context) -> Said:
             *caller(mapping(get("CustomerEndpoint")).get("Address"), context),
         ],
         properties=kept,
-        at=ended or moment(get("LastUpdateTimestamp")),
-        # A record that is written again would count its signals again, so it is absorbed.
+        at=_ordered(ended, moment(get("LastUpdateTimestamp"))),
+        # Of one contact one record counts: another one would count its signals again.
         id=contact,
         location=place or text(queue.get("Name")),
         session=text(get("InitialContactId")) or contact,
         signals=signals,
         intent=text(attributes.get("lastIntent")),
     )
+
+
+def _ordered(ended: datetime | None, updated: datetime | None) -> datetime | None:
+    """The end of a contact, a microsecond earlier for each second that its record is younger.
+
+    Amazon writes a record again when something is added to it, and the last one holds. Of two
+    touchpoints with one id the earlier counts, whichever comes first. Ends are whole seconds, so
+    nobody misses the microseconds, of which there is less than a second.
+    """
+    if ended is None or updated is None:
+        return ended or updated
+    younger = (updated - ended).total_seconds()
+    return ended - timedelta(microseconds=min(max(0, int(younger)), YOUNGER_MAX))
 
 
 def _ending(reason: str | None) -> list[str]:

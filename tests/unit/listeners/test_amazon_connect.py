@@ -1,5 +1,6 @@
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -123,7 +124,7 @@ async def test_a_record_is_the_whole_call_at_its_end():
     )  # fmt: skip
 
     assert (one.name, one.location, one.intent) == ("contact_record", "pay", "pay_bill")
-    assert one.occurred_at.time().isoformat() == "11:55:32"
+    assert one.occurred_at.time().isoformat() == "11:55:31.999912"  # younger than its end by 88 s
     assert one.signals == ("no_input", "transfer", "hangup")
     assert one.identifiers["user_id"] == "u-42"
     assert set(one.identifiers) == {"user_id", "caller_number"}
@@ -164,10 +165,31 @@ async def test_a_queue_without_an_agent_was_left_and_names_the_place():
     assert (one.location, one.signals) == ("Billing", ("queue_abandoned", "hangup"))
 
 
-async def test_a_record_written_again_is_the_same_touchpoint():
-    first, again = await told(record(), record(LastUpdateTimestamp="2026-11-22T11:59:00Z"))
+@pytest.mark.parametrize(
+    ("updated", "microseconds"),
+    [
+        (None, 0),
+        ("1970-01-01T00:00:00.001Z", 0),
+        ("2026-11-22T11:55:00Z", 0),
+        ("2026-11-22T11:55:32Z", 0),
+        ("2026-11-22T11:55:33Z", 1),
+        ("2026-11-22T11:59:02Z", 210),
+        ("2027-11-22T11:55:32Z", 999_999),
+    ],
+)
+async def test_a_record_written_again_is_the_same_touchpoint_and_goes_before_it(
+    updated, microseconds
+):
+    (one,) = await told(record(LastUpdateTimestamp=updated))
 
-    assert first.id == again.id == "c-1"
+    end = datetime(2026, 11, 22, 11, 55, 32, tzinfo=UTC)
+    assert (one.id, end - one.occurred_at) == ("c-1", timedelta(microseconds=microseconds))
+
+
+async def test_a_record_of_a_contact_that_has_not_ended_is_of_its_last_update():
+    (one,) = await told(record(DisconnectTimestamp=None))
+
+    assert one.occurred_at.time().isoformat() == "11:57:00"
 
 
 async def test_firehose_delivers_records_back_to_back_and_reads_its_own_id():

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.builders import NO_MISSIONS, process
 from tests.unit.listeners.doors import Door, written
 from tests.unit.listeners.signing import BASE, form, request
+from tests.unit.listeners.test_amazon_connect import record
 
 CALL = {"CallSid": "CA1", "From": "+442079460042", "CallStatus": "in-progress"}
 
@@ -54,6 +57,31 @@ async def test_an_agents_leg_that_ends_does_not_end_the_call():
     told = process(door.touchpoints, NO_MISSIONS)
 
     assert len(set(told.members("session_id").values())) == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0), (1, 0, 1)])
+async def test_the_younger_record_of_a_contact_corrects_the_older_one_whichever_comes_first(order):
+    door = Door()
+    queued = {"Queue": {"Name": "Billing", "Duration": 73}}
+    records = [
+        record(**queued, LastUpdateTimestamp="2026-11-22T11:57:00Z"),
+        record(
+            **queued,
+            LastUpdateTimestamp="2026-11-22T11:58:30Z",
+            Agent={"AgentInteractionDuration": 150},
+            Attributes={"noMatchCount": "1", "customerId": "u-42"},
+        ),
+    ]
+    for one in order:
+        door.later(seconds=5)
+        await door.listener.receive(written(records[one]), request("amazon-connect", {}))
+
+    told = process(door.touchpoints, NO_MISSIONS)
+
+    [verdict] = told.verdicts.values()
+    assert [reason.rule for reason in verdict.reasons] == ["no_match"]
+    [session] = told.sessions.values()
+    assert (session.count, session.state) == (1, "closed")
 
 
 async def test_a_survey_is_the_verdict_of_the_call_it_asks_about():

@@ -67,6 +67,7 @@ def verdict_record(
         occurred_at=one.at,
         moment_of_truth=one.touchpoint in rules.inventory.moments_of_truth,
         brand_moment=one.touchpoint in rules.inventory.brand_moments,
+        source=one.source,
     )
 
 
@@ -115,7 +116,7 @@ def outcome_record(
     mission = rules.missions.all[journey.mission]
     serial = journey.serial
     members = [one for one in since(tail, journey.started) if one.journey == serial]
-    way = [one for one in members if one.id not in journey.answers]
+    way = [one for one in members if one.ref not in journey.answers]
     outcome: Outcome = "open"
     if journey.ended:
         outcome = journey.stand.value  # type: ignore[assignment]

@@ -47,7 +47,7 @@ ALERTS_MAX: Final = 500
 class _Arrived(NamedTuple):
     """A touchpoint without a verdict, as it reached its customer."""
 
-    id: str
+    ref: str
     source: str
     told_only: bool
     """Whether it tells of nothing but identity."""
@@ -65,7 +65,7 @@ class Account(msgspec.Struct, array_like=True, gc=False):
         arrived: Those that it has taken in, each as often as it arrived.
         results: Those that got a verdict.
         dead: Those that went to the dead letters.
-        repeated: Those whose id the customer had already.
+        repeated: Those that the customer had already, by source and id.
         identity_only: Those that told who is who, and nothing else.
         erased: Those that came after their customer's erasure, and were received before it.
     """
@@ -155,7 +155,7 @@ class Books(msgspec.Struct, array_like=True):
                 for one in record.interactions:  # type: ignore[attr-defined]
                     if not one.revision:
                         gone = number < wiped_until or (erased is not None and one.at <= erased)
-                        arrived.append(_Arrived(one.id, one.source, False, gone))
+                        arrived.append(_Arrived(one.ref, one.source, False, gone))
         if forwarded:
             for made in change.results:
                 if forwarded.pop(id(made.record), None) is not None:
@@ -178,11 +178,16 @@ class Books(msgspec.Struct, array_like=True):
             account.taken += 1
             account.sent += 1
             return True
-        id_ = record.id
+        id_, source = record.id, record.source
         for made in results:
             told = made.record
-            if type(told) is Verdict and told.id == id_ and told.revision == 1:
-                account = self.account(record.source)
+            if (
+                type(told) is Verdict
+                and told.id == id_
+                and told.source == source
+                and told.revision == 1
+            ):
+                account = self.account(source)
                 account.arrived += 1
                 account.results += 1
                 return True
@@ -218,25 +223,25 @@ class Books(msgspec.Struct, array_like=True):
         missing: dict[str, list[_Arrived]] = {}
         for one in arrived:
             self.account(one.source).arrived += 1
-            missing.setdefault(one.id, []).append(one)
+            missing.setdefault(one.ref, []).append(one)
         again: set[str] = set()
         letters: list[str] = []
         for made in change.results:
             record: Any = made.record
             kind = type(record)
             if kind is Verdict:
-                again.add(record.id)
+                again.add(record.ref)
                 if record.revision == 1:
-                    self.account(_took(missing, record.id)).results += 1
+                    self.account(_took(missing, record.ref)).results += 1
             elif kind is DeadLetter:
                 self.account(record.source).dead += 1
                 letters.append(record.source)
             elif kind is Handover:
                 for one in record.interactions:
                     if one.revision:
-                        again.add(one.id)  # it was kept here until now
+                        again.add(one.ref)  # it was kept here until now
                     else:
-                        _took(missing, one.id)
+                        _took(missing, one.ref)
                         self.account(one.source).sent += 1
         if missing:
             left = [one for ones in missing.values() for one in ones]
@@ -244,8 +249,10 @@ class Books(msgspec.Struct, array_like=True):
 
     def _left(self, left: list[_Arrived], letters: list[str], again: set[str], state: Any) -> None:
         """What got no verdict: refused, shown to be kept already - or missing indeed."""
-        kept = {one.id for one in state.tail} if isinstance(state, CustomerState) else set()
-        left.sort(key=lambda one: one.told_only or one.erased or one.id in kept or one.id in again)
+        kept = {one.ref for one in state.tail} if isinstance(state, CustomerState) else set()
+        left.sort(
+            key=lambda one: one.told_only or one.erased or one.ref in kept or one.ref in again
+        )
         for source in letters:
             refused = (
                 at for at, one in enumerate(left) if one.source == source and not one.told_only
@@ -257,24 +264,24 @@ class Books(msgspec.Struct, array_like=True):
                 self.account(one.source).erased += 1
             elif one.told_only:
                 self.account(one.source).identity_only += 1
-            elif one.id in kept or one.id in again:
+            elif one.ref in kept or one.ref in again:
                 self.account(one.source).repeated += 1
 
 
 def _of(touchpoint: Touchpoint, erased: datetime | None, wiped: bool) -> _Arrived:
     told_only = IDENTITY_ONLY in touchpoint.signals
     gone = wiped or is_erased(erased, touchpoint)
-    return _Arrived(touchpoint.id, touchpoint.source, told_only, gone)
+    return _Arrived(touchpoint.ref, touchpoint.source, told_only, gone)
 
 
-def _took(missing: dict[str, list[_Arrived]], id_: str) -> str:
-    """Take one of that id off what is missing; its source, `UNKNOWN` where there is none."""
-    ones = missing.get(id_)
+def _took(missing: dict[str, list[_Arrived]], ref: str) -> str:
+    """Take one of that name off what is missing; its source, `UNKNOWN` where there is none."""
+    ones = missing.get(ref)
     if ones is None:
         return UNKNOWN
     one = ones.pop()
     if not ones:
-        del missing[id_]
+        del missing[ref]
     return one.source
 
 

@@ -101,7 +101,7 @@ def _final_verdicts(touchpoints: Iterable[Touchpoint], rules: Rules) -> Iterator
     def drain() -> None:
         for message in engine.outbox:
             if message.topic == VERDICTS and isinstance(message.record, Verdict):
-                latest[message.record.id] = message.record
+                latest[message.record.ref] = message.record
         engine.outbox.clear()
 
     for touchpoint in touchpoints:

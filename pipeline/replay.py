@@ -64,7 +64,9 @@ def _messages_of(
 
 def _id_of(record: Record) -> str | None:
     """The id by which a consumer upserts; None for a record that stands for itself."""
-    if isinstance(record, Verdict | Alert):
+    if isinstance(record, Verdict):
+        return record.ref
+    if isinstance(record, Alert):
         return record.id
     if isinstance(record, Votes):
         return f"{record.touchpoint} {record.mission} {record.minute} {record.partition}"

@@ -63,6 +63,11 @@ class Interaction(msgspec.Struct, array_like=True, gc=False):
     clock: datetime | None = None
     dealt: datetime | None = None
 
+    @property
+    def ref(self) -> str:
+        """What names the touchpoint among all touchpoints; see `schemas.records.ref_of`."""
+        return f"{self.source}/{self.id}"  # asked of each that arrives
+
 
 class Control(Record, frozen=True, tag_field="control", tag=str.lower):
     """What one stage tells the customer it is addressed to."""
@@ -78,7 +83,7 @@ class Reroute(Control, frozen=True):
         keep: Whether touchpoints may still be addressed to its own customer, so that the
             forwarding must be remembered.
         at: Event time of what showed it.
-        touchpoint: Its id.
+        touchpoint, source: Its id and source.
     """
 
     identifier: str
@@ -87,6 +92,7 @@ class Reroute(Control, frozen=True):
     keep: bool
     at: datetime
     touchpoint: str
+    source: str = ""
 
 
 class Recall(Control, frozen=True):

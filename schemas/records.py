@@ -34,11 +34,17 @@ class Rating(Record, frozen=True):
     value: float
 
 
+def ref_of(source: str, id_: str) -> str:
+    """What names a touchpoint among all of them: ids are their sources' own, and two give `1`."""
+    return f"{source}/{id_}"
+
+
 class Touchpoint(Record, frozen=True):
     """One interaction, as one channel saw it.
 
     Attributes:
-        id: The emitter's id, or one derived from the content. Repeats are absorbed by it.
+        id: The emitter's id, or one derived from the content. Repeats are absorbed by it, within
+            a source: two sources may give one id to two touchpoints.
         source: The source that the write key names.
         channel: The road it came by.
         name: What happened, as the emitter calls it.
@@ -70,6 +76,11 @@ class Touchpoint(Record, frozen=True):
     properties: msgspec.Raw = msgspec.Raw(b"{}")
     sequence: int | None = None
 
+    @property
+    def ref(self) -> str:
+        """What names it among all touchpoints."""
+        return ref_of(self.source, self.id)
+
 
 class Link(Record, frozen=True):
     """One identifier was shown to be owned by a stronger one. Topic `links`, key `identifier`.
@@ -82,8 +93,9 @@ class Link(Record, frozen=True):
             is held. Of two links with the same origin and anchor one replaces the other.
         reason: `shown_together`, `alias` or `device_met_both`; `holds` tells an owner of what it
             owns by now, `cap` tells that it owns too much.
-        touchpoint: The touchpoint that showed it.
+        touchpoint: The id of the touchpoint that showed it.
         revoked: The link no longer holds.
+        source: The source of that touchpoint.
     """
 
     identifier: str
@@ -93,6 +105,7 @@ class Link(Record, frozen=True):
     reason: Literal["shown_together", "alias", "device_met_both", "holds", "cap"]
     touchpoint: str
     revoked: bool = False
+    source: str = ""
 
 
 class IdentityChange(Record, frozen=True):
@@ -106,7 +119,8 @@ class IdentityChange(Record, frozen=True):
         reason: The rule that decided.
         identifier: The identifier that was linked or unlinked.
         into: The survivor of a merge.
-        touchpoint: The touchpoint that showed it.
+        touchpoint: The id of the touchpoint that showed it.
+        source: The source of that touchpoint.
     """
 
     customer: str
@@ -116,6 +130,7 @@ class IdentityChange(Record, frozen=True):
     identifier: str | None = None
     into: str | None = None
     touchpoint: str | None = None
+    source: str = ""
 
 
 class Counts(Record, frozen=True):
@@ -164,7 +179,7 @@ class Verdict(Record, frozen=True):
     """How one interaction went, in the context of its mission.
 
     Attributes:
-        id: The touchpoint's own id.
+        id: The touchpoint's own id; what names the verdict is that and `source`.
         revision: 1, 2, …; the highest is the truth.
         touchpoint: Its id in the inventory; `other` where the inventory does not know it.
         verdict: None where nothing is judged: a machine, a call too short, a test source, a survey
@@ -174,6 +189,7 @@ class Verdict(Record, frozen=True):
             dealt out in the order of the numbers.
         moment_of_truth: Here customer or company decides whether to go on, the inventory says.
         brand_moment: Here a positive surprise binds most, the inventory says.
+        source: The touchpoint's own; empty in records of before it was told.
     """
 
     id: str
@@ -191,6 +207,12 @@ class Verdict(Record, frozen=True):
     occurred_at: datetime
     moment_of_truth: bool = False
     brand_moment: bool = False
+    source: str = ""
+
+    @property
+    def ref(self) -> str:
+        """What names the touchpoint among all touchpoints, and so the verdict."""
+        return ref_of(self.source, self.id)
 
 
 class JourneyOutcome(Record, frozen=True):

@@ -178,10 +178,13 @@ def restarted(running: Engine, rules: Rules = RULES) -> Engine:
 
 @dataclass
 class Results:
-    """The last revision of every result, by id, and all that was sent on the way."""
+    """The last revision of every result, by id, and all that was sent on the way.
+
+    Of verdicts by `ref`: ids are their sources' own.
+    """
 
     sent: list[Message]
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    judged: dict[str, Verdict] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     journeys: dict[str, JourneyOutcome] = field(default_factory=dict)
 
@@ -189,11 +192,18 @@ class Results:
         for message in self.sent:
             record: Any = message.record
             if message.topic == "verdicts":
-                _keep(self.verdicts, record.id, record)
+                _keep(self.judged, record.ref, record)
             elif message.topic == "sessions":
                 _keep(self.sessions, record.session_id, record)
             elif message.topic == "journey-outcomes":
                 _keep(self.journeys, record.journey_id, record)
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdicts by id, where that is enough to tell touchpoints apart."""
+        by_id = {one.id: one for one in self.judged.values()}
+        assert len(by_id) == len(self.judged), "two sources gave one id: ask for `judged`"
+        return by_id
 
     @property
     def live_sessions(self) -> dict[str, Session]:
@@ -216,18 +226,18 @@ class Results:
         return [letter.reason for letter in self.records("dead-letters")]
 
     def revisions(self) -> list[tuple[str, str, int]]:
-        """What was sent of results, in order: topic, id and revision."""
-        named = {"verdicts": "id", "sessions": "session_id", "journey-outcomes": "journey_id"}
+        """What was sent of results, in order: topic, id (of a verdict its `ref`) and revision."""
+        named = {"verdicts": "ref", "sessions": "session_id", "journey-outcomes": "journey_id"}
         results = [(sent.topic, sent.record) for sent in self.sent if sent.topic in named]
         told: list[tuple[str, Any]] = list(results)
         return [(topic, getattr(one, named[topic]), one.revision) for topic, one in told]
 
-    def members(self, of: str) -> dict[str, frozenset[str]]:
-        """Touchpoint ids by their verdict's `session_id`, `journey_id` or `customer`."""
+    def members(self, of: str, by: str = "id") -> dict[str, frozenset[str]]:
+        """Touchpoints by their verdict's `session_id`, `journey_id`, …: ids, or `ref`s."""
         groups: dict[str, set[str]] = {}
-        for one in self.verdicts.values():
+        for one in self.judged.values():
             if getattr(one, of) is not None:
-                groups.setdefault(getattr(one, of), set()).add(one.id)
+                groups.setdefault(getattr(one, of), set()).add(getattr(one, by))
         return {name: frozenset(ids) for name, ids in groups.items()}
 
 
@@ -254,11 +264,12 @@ def process(
 
 def contents(results: Results) -> Contents:
     """What the results say, without ids and revisions, to be compared with the oracle's."""
-    sessions, journeys = results.members("session_id"), results.members("journey_id")
+    sessions = results.members("session_id", by="ref")
+    journeys = results.members("journey_id", by="ref")
     return Contents(
-        customers=frozenset(results.members("customer").values()),
+        customers=frozenset(results.members("customer", by="ref").values()),
         verdicts={
-            one.id: Judged(
+            ref: Judged(
                 touchpoint=one.touchpoint,
                 channel=one.channel,
                 mission=one.mission,
@@ -269,7 +280,7 @@ def contents(results: Results) -> Contents:
                 moment_of_truth=one.moment_of_truth,
                 brand_moment=one.brand_moment,
             )
-            for one in results.verdicts.values()
+            for ref, one in results.judged.items()
         },
         sessions={
             sessions.get(id_, frozenset({id_})): Sat(

@@ -10,8 +10,9 @@ class Said:
     """The last revision of everything that one side said.
 
     Attributes:
-        sessions, journeys, verdicts, alerts: By id. What turned out to be part of something
-            else, or not to have ended, is not there; a retracted alert is.
+        sessions, journeys, alerts: By id. What turned out to be part of something else, or not to
+            have ended, is not there; a retracted alert is.
+        verdicts: By `ref`.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Said:
         for message in engine.outbox:
             record = message.record
             if isinstance(record, Verdict):
-                self.verdicts[record.id] = record
+                self.verdicts[record.ref] = record
             elif isinstance(record, JourneyOutcome):
                 self.journeys[record.journey_id] = record
             elif isinstance(record, Session):

@@ -29,17 +29,23 @@ class Came(NamedTuple):
 
 
 class _Results(NamedTuple):
+    """Results of one kind: their table, and by column what names one there."""
+
     table: str
     kind: type[Any]
-    id: str
+    names: dict[str, str]
+
+    def name_of(self, record: Any) -> tuple[str, ...]:
+        """What names a result among those of its kind."""
+        return tuple(getattr(record, field) for field in self.names.values())
 
 
 RESULTS: Final = {
-    VERDICTS: _Results("verdicts", Verdict, "id"),
-    JOURNEY_OUTCOMES: _Results("journeys", JourneyOutcome, "journey_id"),
-    SESSIONS: _Results("sessions", Session, "session_id"),
+    VERDICTS: _Results("verdicts", Verdict, {"id": "id", "source": "source"}),
+    JOURNEY_OUTCOMES: _Results("journeys", JourneyOutcome, {"id": "journey_id"}),
+    SESSIONS: _Results("sessions", Session, {"id": "session_id"}),
 }
-"""The topics of single customers' results, with their tables and the fields of their ids."""
+"""The topics of single customers' results, and how they are kept."""
 
 
 class Erased:
@@ -61,12 +67,10 @@ class Erased:
         """
         execute = self._connection.execute
         gone = [(_digest(_CUSTOMER, customer), at, 0)]
-        for table, kind, _ in RESULTS.values():
-            rows = execute(f"SELECT id, record FROM {table} WHERE customer = ?", (customer,))
-            gone += [
-                (_digest(table, id_), at, codec.decode(record, kind).revision)
-                for id_, record in rows
-            ]
+        for kept in RESULTS.values():
+            rows = execute(f"SELECT record FROM {kept.table} WHERE customer = ?", (customer,))
+            records = (codec.decode(record, kept.kind) for (record,) in rows)
+            gone += [(_digest(kept.table, *kept.name_of(one)), at, one.revision) for one in records]
         for table in ("verdicts", "journeys", "sessions", "belongs", "merged"):
             execute(f"DELETE FROM {table} WHERE customer = ?", (customer,))
         execute("DELETE FROM merged WHERE survivor = ?", (customer,))
@@ -87,8 +91,8 @@ class Erased:
 
     def left(self, topic: str, came: Sequence[Came]) -> list[Any]:
         """The results that are none that went, and no earlier revision of one."""
-        table, _, id_ = RESULTS[topic]
-        names = [_digest(table, getattr(one.record, id_)) for one in came]
+        kept = RESULTS[topic]
+        names = [_digest(kept.table, *kept.name_of(one.record)) for one in came]
         gone = self._of(names)
         left = []
         for one, name in zip(came, names, strict=True):
@@ -99,13 +103,15 @@ class Erased:
 
     def results(self, topic: str, came: Sequence[Came]) -> None:
         """Forget results of customers who were erased before these came."""
-        table, _, id_ = RESULTS[topic]
+        kept = RESULTS[topic]
         self._remember(
-            (_digest(table, getattr(one.record, id_)), one.at, one.record.revision) for one in came
+            (_digest(kept.table, *kept.name_of(one.record)), one.at, one.record.revision)
+            for one in came
         )
+        named = "".join(f"{column} = ? AND " for column in kept.names)
         self._connection.executemany(
-            f"DELETE FROM {table} WHERE id = ? AND customer = ?",
-            [(getattr(one.record, id_), one.record.customer) for one in came],
+            f"DELETE FROM {kept.table} WHERE {named}customer = ?",
+            [(*kept.name_of(one.record), one.record.customer) for one in came],
         )
 
     def _remember(self, gone: Iterable[tuple[bytes, int, int]]) -> None:
@@ -132,5 +138,5 @@ class Erased:
         return found
 
 
-def _digest(what: str, name: str) -> bytes:
-    return blake2b(f"{what} {name}".encode(), digest_size=16).digest()
+def _digest(what: str, *name: str) -> bytes:
+    return blake2b(f"{what} {' '.join(name)}".encode(), digest_size=16).digest()

@@ -7,6 +7,7 @@ also says how far the topics were read: after a crash it goes on there, and noth
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from pipeline.console.erased import AT_ONCE, RESULTS, Came, Erased
@@ -46,6 +47,11 @@ READ: Final = (
     DEAD_LETTERS,
 )
 """The topics that are read: results, and nothing that emitters sent."""
+
+
+_ref_of: Final = attrgetter("ref")
+_journey_id_of: Final = attrgetter("journey_id")
+_session_id_of: Final = attrgetter("session_id")
 
 
 class Arrived(NamedTuple):
@@ -159,11 +165,11 @@ class Keeper:
         )
 
     def _verdicts(self, records: list[Verdict]) -> None:
-        newest = _newest(records, lambda one: one.id)
-        known = self._known("verdicts", newest, Verdict)
+        newest = _newest(records, _ref_of)
+        known = self._known("verdicts", {one.id for one in newest.values()}, Verdict, _ref_of)
         tallies, rows = Tallies(), []
-        for id_, one in newest.items():
-            before = known.get(id_)
+        for ref, one in newest.items():
+            before = known.get(ref)
             if before is not None:
                 if before.revision >= one.revision:
                     continue
@@ -171,7 +177,8 @@ class Keeper:
             tallies.verdict(one, 1)
             rows.append(
                 (
-                    id_,
+                    one.id,
+                    one.source,
                     one.customer,
                     one.touchpoint,
                     one.mission or NO_MISSION,
@@ -182,9 +189,9 @@ class Keeper:
                 )
             )
         self._connection.executemany(
-            "INSERT INTO verdicts (id, customer, touchpoint, mission, journey, occurred, broken,"
-            " record) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-            " customer = excluded.customer, touchpoint = excluded.touchpoint,"
+            "INSERT INTO verdicts (id, source, customer, touchpoint, mission, journey, occurred,"
+            " broken, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, source) DO UPDATE"
+            " SET customer = excluded.customer, touchpoint = excluded.touchpoint,"
             " mission = excluded.mission, journey = excluded.journey,"
             " occurred = excluded.occurred, broken = excluded.broken, record = excluded.record",
             rows,
@@ -192,8 +199,8 @@ class Keeper:
         tallies.add_to(self._connection)
 
     def _journeys(self, records: list[JourneyOutcome]) -> None:
-        newest = _newest(records, lambda one: one.journey_id)
-        known = self._known("journeys", newest, JourneyOutcome)
+        newest = _newest(records, _journey_id_of)
+        known = self._known("journeys", newest, JourneyOutcome, _journey_id_of)
         tallies, rows = Tallies(), []
         for id_, one in newest.items():
             before = known.get(id_)
@@ -214,8 +221,8 @@ class Keeper:
         tallies.add_to(self._connection)
 
     def _sessions(self, records: list[Session]) -> None:
-        newest = _newest(records, lambda one: one.session_id)
-        known = self._known("sessions", newest, Session)
+        newest = _newest(records, _session_id_of)
+        known = self._known("sessions", newest, Session, _session_id_of)
         rows = [
             (id_, one.customer, milliseconds(one.ended_at), codec.encode(one))
             for id_, one in newest.items()
@@ -329,15 +336,18 @@ class Keeper:
             )
             self.erased = True
 
-    def _known(self, table: str, ids: Iterable[str], kind: type[Any]) -> dict[str, Any]:
-        """The records that are kept already, of those ids."""
+    def _known(
+        self, table: str, ids: Iterable[str], kind: type[Any], name_of: Callable[[Any], str]
+    ) -> dict[str, Any]:
+        """The records that are kept already, of those ids, by what names them."""
         wanted, found = list(ids), dict[str, Any]()
         for at in range(0, len(wanted), AT_ONCE):
             part = wanted[at : at + AT_ONCE]
             rows = self._connection.execute(
-                f"SELECT id, record FROM {table} WHERE id IN ({','.join('?' * len(part))})", part
+                f"SELECT record FROM {table} WHERE id IN ({','.join('?' * len(part))})", part
             )
-            found.update((id_, codec.decode(record, kind)) for id_, record in rows)
+            kept = (codec.decode(record, kind) for (record,) in rows)
+            found.update((name_of(one), one) for one in kept)
         return found
 
     def _series_of(self, touchpoint: str, mission: str) -> int:

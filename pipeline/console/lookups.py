@@ -135,10 +135,15 @@ class Lookups:
             went[LEFT if row is None else row[0]] += 1
         return went
 
-    def verdicts(self, ids: Sequence[str]) -> list[Verdict]:
-        """Those of some touchpoints, as far as they are kept."""
+    def samples(self, touchpoint: str, ids: Sequence[str]) -> list[Verdict]:
+        """Of interactions by their ids those that broke at a touchpoint, as far as they are kept.
+
+        Several sources may give one id: what is known of another one's is left out.
+        """
         rows = self._connection.execute(
-            f"SELECT record FROM verdicts WHERE id IN ({','.join('?' * len(ids))})", ids
+            "SELECT record FROM verdicts WHERE touchpoint = ? AND broken = 1"
+            f" AND id IN ({','.join('?' * len(ids))})",
+            (touchpoint, *ids),
         )
         return [codec.decode(record, Verdict) for (record,) in rows]
 
@@ -167,16 +172,23 @@ class Lookups:
         return journeys, verdicts
 
     def customer_of(self, text: str) -> str | None:
-        """The customer of an identifier (`type:value`), or of the id of anything of theirs."""
+        """The customer of an identifier (`type:value`), or of the id of anything of theirs.
+
+        A touchpoint's may be given as `source/id`; without its source, only where all that have
+        that id are one customer's.
+        """
+        source, _, id_ = text.partition("/")
         row = self._connection.execute(
             "SELECT customer FROM (SELECT customer FROM belongs WHERE identifier = ?"
             " ORDER BY since DESC LIMIT 1)"
             " UNION ALL SELECT customer FROM journeys WHERE id = ?"
             " UNION ALL SELECT customer FROM sessions WHERE id = ?"
-            " UNION ALL SELECT customer FROM verdicts WHERE id = ?"
+            " UNION ALL SELECT customer FROM verdicts WHERE id = ? AND source = ?"
+            " UNION ALL SELECT min(customer) FROM verdicts WHERE id = ?"
+            " HAVING count(DISTINCT customer) = 1"
             " UNION ALL SELECT customer FROM verdicts WHERE customer = ?"
             " UNION ALL SELECT survivor FROM merged WHERE customer = ? LIMIT 1",
-            (text,) * 6,
+            (text, text, text, id_, source, text, text, text),
         ).fetchone()
         found = self.survivor_of(row[0] if row is not None else customer_of(text))
         return found if self._known(found) else None

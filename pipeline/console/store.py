@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 
 STORE_NAME: Final = "console.db"
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of the layout below; a file of another one is emptied and filled anew."""
 
 _CACHE_KIB: Final = 32 * 1024
@@ -31,8 +31,9 @@ _TABLES: Final = (
     "CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL,"
     " PRIMARY KEY (topic, partition)) WITHOUT ROWID",
     # Rows in the order of their coming: what is oldest has the smallest rowid, and goes first.
-    "CREATE TABLE verdicts (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, customer TEXT,"
-    " touchpoint TEXT, mission TEXT, journey TEXT, occurred INTEGER, broken INTEGER, record BLOB)",
+    "CREATE TABLE verdicts (at INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL,"
+    " customer TEXT, touchpoint TEXT, mission TEXT, journey TEXT, occurred INTEGER, broken INTEGER,"
+    " record BLOB, UNIQUE (id, source))",
     "CREATE INDEX verdicts_of_customer ON verdicts (customer, occurred)",
     "CREATE INDEX verdicts_broken ON verdicts (touchpoint, occurred) WHERE broken = 1",
     "CREATE TABLE journeys (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, customer TEXT,"

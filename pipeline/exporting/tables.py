@@ -26,7 +26,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
         id: What it is named by; None where each record is a row of its own.
         revision: The highest is the truth; of equal ones the last.
         customer: Whose it is, where it says so.
-        source: Whose id it is, where sources name what they send themselves.
+        source: Whose id it is, where sources name what they send themselves; a verdict has its
+            touchpoint's.
     """
 
     id: str | None = None
@@ -82,7 +83,7 @@ TABLES: Final[dict[str, Table]] = {
     for one in (
         _table(SESSIONS, "ended_at", "session_id", "revision"),
         _table(JOURNEY_OUTCOMES, "ended_at", "journey_id", "revision"),
-        _table(VERDICTS, "occurred_at", "id", "revision"),
+        _table(VERDICTS, "occurred_at", "id", "revision", "source"),
         _table(TOUCHPOINT_ALERTS, "at", "id", "version"),
         _table(IDENTITY_CHANGES, "at", None),
         _table(TOUCHPOINTS, "occurred_at", "id", source_field="source"),

@@ -78,9 +78,9 @@ class Gathering:
             if known is None or known.revision <= record.revision:
                 self._outcomes[record.journey_id] = record
         elif isinstance(record, Verdict):
-            judged = self._verdicts.get(record.id)
+            judged = self._verdicts.get(record.ref)
             if judged is None or judged.revision <= record.revision:
-                self._verdicts[record.id] = record
+                self._verdicts[record.ref] = record
 
     def results(
         self,
@@ -111,7 +111,7 @@ class Gathering:
         of_journeys: dict[str, list[Verdict]] = {}
         alone: list[Verdict] = []
         still_open: list[Verdict] = []
-        for verdict in sorted(self._verdicts.values(), key=lambda one: (one.occurred_at, one.id)):
+        for verdict in sorted(self._verdicts.values(), key=when_of):
             journey = verdict.journey_id
             if journey in wanted:
                 of_journeys.setdefault(journey, []).append(verdict)
@@ -133,6 +133,11 @@ class Gathering:
             open_journeys=len({one.journey_id for one in still_open}),
             open_interactions=tuple(still_open),
         )
+
+
+def when_of(one: Verdict) -> tuple[datetime, str, str]:
+    """What interactions are sorted by: time, then id, then source."""
+    return (one.occurred_at, one.id, one.source)
 
 
 def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:

@@ -20,7 +20,7 @@ from pipeline.reporting.inference import (
     rate,
 )
 from pipeline.reporting.report import AtMission, AtTouchpoint, Cost, Counted, Money
-from pipeline.reporting.results import Journey, Results
+from pipeline.reporting.results import Journey, Results, when_of
 from pipeline.stitching.inventory import OTHER, Entry
 from pipeline.stitching.rules import Rules
 from schemas.records import Counts, Verdict
@@ -219,8 +219,7 @@ def _cost(broken: int, drop: Difference | None, value: Money | None) -> Cost | N
 
 def _next_after(broken: Verdict, journey: Journey) -> str:
     """The first other touchpoint after an interaction, in its journey."""
-    when = (broken.occurred_at, broken.id)
-    after = (one.touchpoint for one in journey.way if (one.occurred_at, one.id) > when)
+    after = (one.touchpoint for one in journey.way if when_of(one) > when_of(broken))
     return next((touchpoint for touchpoint in after if touchpoint != broken.touchpoint), LEFT)
 
 

@@ -64,6 +64,7 @@ def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> 
         origin=key,
         reason="cap",
         touchpoint=told.touchpoint,
+        source=told.source,
     )
     letter = DeadLetter(
         id=dead_letter_of("identify", "identifier_cap", f"{key} {name}".encode()),

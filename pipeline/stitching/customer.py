@@ -48,7 +48,7 @@ def observe(state: CustomerState, one: Interaction, rules: Rules) -> Change[Cust
         if claim(one, rules) is not None and shows_late(state, [one], rules):
             return unite(state, [one], rules)
         for other in tail:
-            if other.id == one.id:
+            if other.id == one.id and other.source == one.source:
                 return Change(state, [])
     return Change(state, append(state, [one], rules))
 
@@ -108,9 +108,9 @@ class Arriving:
         return Change(self._state, self.results)
 
     def _wait(self, one: Interaction) -> None:
-        if one.id in self._waiting:
+        if one.ref in self._waiting:
             self._fold()  # of the same interaction twice, one may have been published elsewhere
-        self._waiting[one.id] = one
+        self._waiting[one.ref] = one
 
     def _fold(self) -> None:
         if self._waiting:

@@ -59,7 +59,8 @@ class Circle:
         names: Identifiers that only this customer had.
         shared: Identifiers that others had too, or that were parted from an owner.
         customers: Ids of the customers that the names stand for.
-        touchpoints: Ids of touchpoints found to be theirs; grows while records are looked through.
+        touchpoints: By source, ids of touchpoints found to be theirs; grows while records are
+            looked through.
         results: Ids of the sessions and journeys that these opened; likewise.
     """
 
@@ -67,16 +68,22 @@ class Circle:
         self.names = frozenset(names)
         self.shared = frozenset(shared) - self.names
         self.customers = frozenset(map(customer_of, self.names))
-        self.touchpoints: set[str] = set()
+        self.touchpoints: dict[str, set[str]] = {}
         self.results: set[str] = set()
 
     def add(self, touchpoint: Touchpoint, rules: Rules) -> None:
         """Note a touchpoint of theirs, and what it may have opened."""
         device = keys.read(touchpoint, rules.identity)[0]
         opener = f"{touchpoint.source}|{device}|{touchpoint.id}"
-        self.touchpoints.add(touchpoint.id)
+        self.touchpoints.setdefault(touchpoint.source, set()).add(touchpoint.id)
         self.results.add(derived(f"session|{touchpoint.channel}|{opener}"))
         self.results.update(derived(f"journey|{name}|{opener}") for name in rules.missions.all)
+
+    def has(self, source: str, id_: str) -> bool:
+        """Whether a touchpoint is theirs; where its source is not told, any that has its id."""
+        if source:
+            return id_ in self.touchpoints.get(source, ())
+        return any(id_ in ids for ids in self.touchpoints.values())
 
 
 def circle_of(identifier: str, states: States, owned: Owned, rules: IdentityRules) -> Circle:
@@ -192,19 +199,26 @@ def names_in(record: Record) -> Iterator[str]:
             pass
 
 
-def _things_in(record: Record) -> Iterator[str]:
-    """Ids of touchpoints, sessions and journeys that a record is about."""
+def _is_about(record: Record, circle: Circle) -> bool:
+    """Whether it is about a touchpoint of theirs."""
     match record:
         case Verdict():
-            yield record.id
+            return circle.has(record.source, record.id)
+        case Link() | IdentityChange():
+            return circle.has(record.source, record.touchpoint or "")
+        case Handover():
+            return any(circle.has(one.source, one.id) for one in record.interactions)
+        case _:
+            return False
+
+
+def _results_in(record: Record) -> Iterator[str]:
+    """Ids of sessions and journeys that a record is about."""
+    match record:
         case Session():
             yield from (record.session_id, record.absorbed_by or "")
         case JourneyOutcome():
             yield from (record.journey_id, record.absorbed_by or "")
-        case Link() | IdentityChange():
-            yield record.touchpoint or ""
-        case Handover():
-            yield from (one.id for one in record.interactions)
         case _:
             pass
 
@@ -212,7 +226,7 @@ def _things_in(record: Record) -> Iterator[str]:
 def without(record: Record, circle: Circle) -> Record | None:
     """What is left of a derived record: itself, itself without samples of theirs, or nothing."""
     if isinstance(record, Votes | Alert):
-        kept = tuple(one for one in record.touchpoints if one not in circle.touchpoints)
+        kept = tuple(one for one in record.touchpoints if not circle.has("", one))
         if len(kept) == len(record.touchpoints):
             return record
         return msgspec.structs.replace(record, touchpoints=kept)
@@ -221,9 +235,8 @@ def without(record: Record, circle: Circle) -> Record | None:
     for name in names_in(record):
         if name in circle.names or name in circle.customers:
             return None
-    for thing in _things_in(record):
-        if thing in circle.touchpoints or thing in circle.results:
-            return None
+    if _is_about(record, circle) or not circle.results.isdisjoint(_results_in(record)):
+        return None
     return record
 
 
@@ -292,7 +305,7 @@ def forget_in_tally(state: Tally, circle: Circle) -> bool:
     found = False
     for minutes in state.counts.values():
         for count in minutes.values():
-            kept = tuple(one for one in count.samples if one not in circle.touchpoints)
+            kept = tuple(one for one in count.samples if not circle.has("", one))
             found = found or len(kept) != len(count.samples)
             count.samples = kept
     return found
@@ -306,7 +319,7 @@ def forget_in_watched(state: Watched | Presences, circle: Circle) -> bool:
     for series in state.series.values():
         for minute in series.minutes:
             for part in minute.parts.values() if isinstance(minute.parts, dict) else ():
-                kept = tuple(one for one in part.samples if one not in circle.touchpoints)
+                kept = tuple(one for one in part.samples if not circle.has("", one))
                 found = found or len(kept) != len(part.samples)
                 part.samples = kept
     return found

@@ -35,7 +35,7 @@ def in_identifier(
         return Change(state, [onward])
     if state.seen is None:
         state.seen = told.at
-    moved = notices.reroute(state, key, timeline(state, rules), "")
+    moved = notices.reroute(state, key, timeline(state, rules), ("", ""))
     return Change(state, [onward, moved])
 
 

@@ -76,6 +76,7 @@ def reroute(state: CustomerState, told: Reroute, rules: Rules) -> Change[Custome
                 identifier=told.identifier,
                 into=owner,
                 touchpoint=told.touchpoint,
+                source=told.source,
             ),
         )
         for owner, ones in leaving.items()
@@ -124,7 +125,7 @@ def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[Custom
     """Hand sets of interactions to their owners and fold what remains."""
     if not leaving:
         return Change(state, [])
-    gone = {one.id for ones in leaving.values() for one in ones}
+    gone = {one.ref for ones in leaving.values() for one in ones}
     all_leave = len(gone) == len(state.tail) and state.base is None
     known = {} if all_leave else before(state, rules)
     revisions.stamp(state)
@@ -135,7 +136,7 @@ def _give(state: CustomerState, leaving: Leaving, rules: Rules) -> Change[Custom
             handovers += votes.ballots(cast, votes.NO_VOTES, state.tail[-1].at)
         state.tail, state.picture = [], Picture()
         return Change(state, handovers)
-    remaining = [one for one in state.tail if one.id not in gone]
+    remaining = [one for one in state.tail if one.ref not in gone]
     change = fold_again(state, rules, remaining, known)
     return Change(change.state, [*handovers, *change.results])
 

@@ -30,6 +30,7 @@ from pipeline.stitching.claims import (
     timeline,
 )
 from pipeline.stitching.ids import customer_of
+from pipeline.stitching.notices import Witness
 from pipeline.stitching.ownership import Owners, differences
 from pipeline.stitching.rules import IdentityRules, Rules
 from schemas.identifiers import PREVIOUS_ID, UNLINKED_FROM, blocked
@@ -95,12 +96,13 @@ def _learn(
     if UNLINKED_FROM in touchpoint.identifiers:
         return part(state, key, touchpoint, rules)
     results: list[Message] = []
+    witness = (touchpoint.source, touchpoint.id)
     alias = _alias(touchpoint, shown[0] if shown else key, rules)
     if alias is not None and alias[0] == key:
-        results = claim(state, key, Claim(at, alias[1]), touchpoint.id, rules)
+        results = claim(state, key, Claim(at, alias[1]), witness, rules)
     if shown:
         anchor = shown[0]
-        results += claim(state, key, Claim(at, anchor), touchpoint.id, rules)
+        results += claim(state, key, Claim(at, anchor), witness, rules)
         for other in shown[1:]:
             results += _tell(state, key, other, anchor, touchpoint, "shown_together")
     if alias is not None and alias[0] != key:
@@ -121,9 +123,9 @@ def link(
         results = _keep(state, key, told, rules)
         return Change(state, results + caps.hold(state, key, told, rules))
     results = _keep(state, key, told, rules)
-    made = Claim(told.at, told.anchor, told.origin)
+    made, witness = Claim(told.at, told.anchor, told.origin), (told.source, told.touchpoint)
     if told.reason in ("shown_together", "alias"):
-        return Change(state, results + claim(state, key, made, told.touchpoint, rules))
+        return Change(state, results + claim(state, key, made, witness, rules))
     before = timeline(state, rules)
     if told.reason == "cap":
         caps.refuse(state, told.anchor)
@@ -133,7 +135,7 @@ def link(
         if not told.revoked:
             insort(state.implied, made)
             thin(state, state.implied)
-    return Change(state, results + _moved(state, key, before, told.touchpoint, rules, told.reason))
+    return Change(state, results + _moved(state, key, before, witness, rules, told.reason))
 
 
 def part(
@@ -150,9 +152,10 @@ def part(
         return []
     before = timeline(state, rules)
     part_from(state, owner, at)
-    results = _moved(state, key, before, touchpoint.id, rules, BY_OPERATOR)
+    witness = (touchpoint.source, touchpoint.id)
+    results = _moved(state, key, before, witness, rules, BY_OPERATOR)
     if not any(one.anchor == owner for one in standing(state.claims, state)):
-        results.append(notices.holds(key, Claim(at, owner), touchpoint.id, revoked=True))
+        results.append(notices.holds(key, Claim(at, owner), witness, revoked=True))
     return results
 
 
@@ -183,14 +186,15 @@ def _keep(state: IdentifierState, key: str, told: Link, rules: IdentityRules) ->
         return []
     state.kept = True
     owners = timeline(state, rules)
-    return [notices.reroute(state, key, owners, told.touchpoint)] if owners else []
+    witness = (told.source, told.touchpoint)
+    return [notices.reroute(state, key, owners, witness)] if owners else []
 
 
 def claim(
     state: IdentifierState,
     key: str,
     made: Claim,
-    touchpoint: str,
+    witness: Witness,
     rules: IdentityRules,
 ) -> list[Message]:
     """Note that `made.anchor` owns this identifier from then on; what has to be told of it."""
@@ -204,7 +208,7 @@ def claim(
     if made.anchor in state.refused:
         return []
     if not claims and not state.implied and not state.parted:
-        return _first_claim(state, key, made, touchpoint)
+        return _first_claim(state, key, made, witness)
     before = timeline(state, rules)
     if made.origin:
         earlier = next(
@@ -222,21 +226,19 @@ def claim(
     state.mixed = state.mixed or made.anchor != claims[0].anchor or made.anchor != claims[-1].anchor
     thin(state, claims)
     counts = not state.parted or made.at > state.parted.get(made.anchor, _BEFORE_ALL)
-    results = [] if held or not counts else [notices.holds(key, made, touchpoint)]
-    results += _moved(state, key, before, touchpoint, rules, "shown_together")
+    results = [] if held or not counts else [notices.holds(key, made, witness)]
+    results += _moved(state, key, before, witness, rules, "shown_together")
     return results
 
 
-def _first_claim(state: IdentifierState, key: str, made: Claim, touchpoint: str) -> list[Message]:
+def _first_claim(state: IdentifierState, key: str, made: Claim, witness: Witness) -> list[Message]:
     """The claim that most identifiers ever see: nothing was told before, all is its owner's."""
     state.claims.append(made)
     state.version += 1
-    results = [notices.holds(key, made, touchpoint)]
+    results = [notices.holds(key, made, witness)]
     if state.addressed or state.kept:
-        results.append(notices.reroute(state, key, ((made.at, made.anchor),), touchpoint))
-    results.append(
-        notices.changed(made.anchor, "linked", made.at, key, "shown_together", touchpoint)
-    )
+        results.append(notices.reroute(state, key, ((made.at, made.anchor),), witness))
+    results.append(notices.changed(made.anchor, "linked", made.at, key, "shown_together", witness))
     return results
 
 
@@ -244,18 +246,18 @@ def _moved(
     state: IdentifierState,
     key: str,
     before: Owners,
-    touchpoint: str,
+    witness: Witness,
     rules: IdentityRules,
     reason: str,
 ) -> list[Message]:
     """What to tell when the owners changed: who has to give up what, and what is known anew."""
     after = timeline(state, rules)
-    results = _imply(state, key, touchpoint, rules)
+    results = _imply(state, key, witness, rules)
     if after == before:
         return results
     state.version += 1
     if state.addressed or state.kept:
-        results.append(notices.reroute(state, key, after, touchpoint))
+        results.append(notices.reroute(state, key, after, witness))
     if not after or not all(name for _, name in after):
         state.addressed = True  # by recalls, which give its own customer what is nobody else's
     forgotten = state.forgotten
@@ -271,12 +273,12 @@ def _moved(
     for name in sorted(owners ^ known):
         at = next(at for at, one in (*after, *before) if one == name)
         change: IdentityMove = "linked" if name in owners else "unlinked"
-        results.append(notices.changed(name, change, at, key, reason, touchpoint))
+        results.append(notices.changed(name, change, at, key, reason, witness))
     return results
 
 
 def _imply(
-    state: IdentifierState, key: str, touchpoint: str, rules: IdentityRules
+    state: IdentifierState, key: str, witness: Witness, rules: IdentityRules
 ) -> list[Message]:
     """What a device met at different times belongs together: its e-mail to its login."""
     claims = standing(state.claims, state)
@@ -301,8 +303,9 @@ def _imply(
             at=at,
             origin=key,
             reason="device_met_both",
-            touchpoint=touchpoint,
+            touchpoint=witness[1],
             revoked=not owner,
+            source=witness[0],
         )
         results.append(Message(LINKS, identifier, record))
     state.told = [Claim(at, owner, name) for (name, at), owner in sorted(implied.items())]
@@ -357,5 +360,6 @@ def _tell(
         origin=f"{key} {span}",
         reason=reason,
         touchpoint=touchpoint.id,
+        source=touchpoint.source,
     )
     return [Message(LINKS, other, record)]

@@ -110,7 +110,7 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
 
     Attributes:
         id: Derived from the mission and the opener.
-        opener: The touchpoint whose id names it.
+        opener: The id of the touchpoint that names it; see `opened`.
         revision: The last one published; 0 where none was.
         live: Whether the opener's id was published and stands.
         stand: One of `Stand`.
@@ -123,7 +123,8 @@ class OpenJourney(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         restarts: How often a step was begun again after it was left.
         asked: The customer's last answer on the scale of effort (CES).
         segment: The last that a touchpoint told.
-        answers: Ids of the customer's answers that came after the end: no part of the way.
+        answers: The customer's answers that came after the end, each by its `ref`: no part of the
+            way.
     """
 
     serial: int
@@ -265,11 +266,16 @@ def walk(journey: OpenJourney, one: Interaction, missions: Missions) -> None:
 
 def _adopt(journey: OpenJourney, one: Interaction, stamp: int) -> None:
     """Go on under an id that was published already; a second such id is absorbed."""
-    if journey.opener == one.id:
+    if opened(one, journey):
         journey.revision, journey.live = abs(stamp), stamp > 0
     elif stamp > 0 and not journey.live:
         journey.opener, journey.revision, journey.live = one.id, stamp, True
         journey.id = journey_of(journey.mission, one)
+
+
+def opened(one: Interaction, journey: OpenJourney) -> bool:
+    """Whether a journey is named by this interaction: others may have its id, of other sources."""
+    return journey.opener == one.id and journey.id == journey_of(journey.mission, one)
 
 
 def conclude(journey: OpenJourney, one: Interaction, rules: Rules) -> bool:
@@ -285,7 +291,7 @@ def conclude(journey: OpenJourney, one: Interaction, rules: Rules) -> bool:
 
 def hear(journey: OpenJourney, one: Interaction) -> None:
     """Take an answer about a journey that has ended: it tells of the way and is no part of it."""
-    journey.answers = (*journey.answers, one.id)
+    journey.answers = (*journey.answers, one.ref)
     one.journey = journey.serial
     if one.rating is not None and one.rating[0] == "ces":
         journey.asked = one.rating[1]

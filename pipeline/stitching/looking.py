@@ -145,7 +145,7 @@ def taken_along(
     going: Iterable[Journey],
     rules: Rules,
 ) -> dict[str, str]:
-    """By id, the mission of what showed later in the session and takes it along (P).
+    """By `ref`, the mission of what showed later in the session and takes it along (P).
 
     Args:
         tail: Sorted; sessions and touchpoints of it are written anew.
@@ -214,7 +214,7 @@ class _LookBack:
             run = self._run(at, {sketch.serial for sketch in going})
             if run:
                 return self._take(run, named)
-        named = self.taken.get(one.id, named)
+        named = self.taken.get(one.ref, named)
         done = self._done(at)
         mine, begins, firm = choose(going, one, named, self._about(at), missions, done)
         if silent and (begins is not None or not firm):
@@ -238,7 +238,7 @@ class _LookBack:
 
     def _take(self, run: list[int], mission: str) -> int:
         """Take these along, and go on from the first of them."""
-        self.taken |= {self._tail[place].id: mission for place in run}
+        self.taken |= {self._tail[place].ref: mission for place in run}
         del self._open[run[-1] + 1 :], self._found[run[-1] :], self._completed[run[-1] :]
         return run[-1]
 

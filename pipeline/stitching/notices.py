@@ -14,8 +14,11 @@ from schemas.controls import Recall, Reroute
 from schemas.records import IdentityChange, IdentityMove, Link
 from schemas.topics import CUSTOMER_TOUCHPOINTS, IDENTITY_CHANGES, LINKS
 
+Witness = tuple[str, str]
+"""The touchpoint that shows something: its source and its id."""
 
-def holds(key: str, made: Claim, touchpoint: str, *, revoked: bool = False) -> Message:
+
+def holds(key: str, made: Claim, witness: Witness, *, revoked: bool = False) -> Message:
     """Tell an owner what it owns from now on, or no longer does."""
     record = Link(
         identifier=made.anchor,
@@ -23,13 +26,14 @@ def holds(key: str, made: Claim, touchpoint: str, *, revoked: bool = False) -> M
         at=made.at,
         origin=key,
         reason="holds",
-        touchpoint=touchpoint,
+        touchpoint=witness[1],
         revoked=revoked,
+        source=witness[0],
     )
     return Message(LINKS, made.anchor, record)
 
 
-def reroute(state: IdentifierState, key: str, owners: Owners, touchpoint: str) -> Message:
+def reroute(state: IdentifierState, key: str, owners: Owners, witness: Witness) -> Message:
     """Tell its own customer whose it is, with the whole timeline."""
     assert state.seen is not None
     told = Reroute(
@@ -38,7 +42,8 @@ def reroute(state: IdentifierState, key: str, owners: Owners, touchpoint: str) -
         owners=_customers_of(key, owners),
         keep=state.kept,
         at=state.seen,
-        touchpoint=touchpoint,
+        touchpoint=witness[1],
+        source=witness[0],
     )
     return Message(CUSTOMER_TOUCHPOINTS, customer_of(key), told)
 
@@ -62,7 +67,7 @@ def _customers_of(key: str, owners: Owners) -> Owners:
 
 
 def changed(
-    owner: str, change: IdentityMove, at: datetime, key: str, reason: str, touchpoint: str
+    owner: str, change: IdentityMove, at: datetime, key: str, reason: str, witness: Witness
 ) -> Message:
     """Tell subscribers who was linked or unlinked."""
     record = IdentityChange(
@@ -72,6 +77,7 @@ def changed(
         reason=reason,
         identifier=key,
         into=None,
-        touchpoint=touchpoint,
+        touchpoint=witness[1],
+        source=witness[0],
     )
     return Message(IDENTITY_CHANGES, record.customer, record)

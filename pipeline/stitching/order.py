@@ -29,9 +29,9 @@ Key = tuple[str, str, str | None]
 """Channel, source and session id: what shares them is numbered by one emitter."""
 
 
-def order_of(one: Interaction) -> tuple[datetime, int, str]:
-    """What interactions are sorted by: time, then number, then id."""
-    return (one.at, one.sequence, one.id)
+def order_of(one: Interaction) -> tuple[datetime, int, str, str]:
+    """What interactions are sorted by: time, then number, then id, then source."""
+    return (one.at, one.sequence, one.id, one.source)
 
 
 def clock_of(one: Interaction) -> datetime:
@@ -89,9 +89,9 @@ def own_clock(one: Interaction) -> None:
 
 def let_stand(tail: Sequence[Interaction], count: int, rules: Rules) -> None:
     """The first so many are let go of: the times dealt out among these and others stand."""
-    gone = {one.id for one in tail[:count]}
+    gone = {one.ref for one in tail[:count]}
     for run in _runs((one for one in tail if one.sequence >= 0), rules):
-        if run[0].id in gone:
+        if run[0].ref in gone:
             for one in run:
                 one.dealt = one.at
 

@@ -67,6 +67,7 @@ def verdict_record(
         occurred_at=one.at,
         moment_of_truth=one.touchpoint in rules.inventory.moments_of_truth,
         brand_moment=one.touchpoint in rules.inventory.brand_moments,
+        source=one.source,
     )
 
 
@@ -120,7 +121,7 @@ def outcome_record(
     path, counts = path_of(members, journey.carried)
     way = members
     if journey.answers:
-        way = [one for one in members if one.id not in journey.answers]
+        way = [one for one in members if one.ref not in journey.answers]
         path = path_of(way, journey.carried)[0]
     outcome: Outcome = "open"
     if journey.ended:

@@ -52,7 +52,7 @@ class Touched:
 
     Attributes:
         unmasked: Whether a session turned out to be a machine's: all has to be folded again.
-        former: By id, the verdict that an interaction had before; None for one that is new.
+        former: By `ref`, the verdict that an interaction had before; None for one that is new.
     """
 
     __slots__ = ("former", "interactions", "journeys", "sessions", "unmasked")
@@ -85,7 +85,7 @@ def fold(
     for one in tail:
         forget(one)
         seen.append(one)
-        step(picture, seen, one, rules, touched, taken.get(one.id), machines)
+        step(picture, seen, one, rules, touched, taken.get(one.ref), machines)
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
@@ -151,7 +151,7 @@ def step(
         limits=limits,
     )
     touched.interactions.append(one)
-    touched.former[one.id] = None
+    touched.former[one.ref] = None
     said: Judged = (one.verdict, one.reasons)
     if one.channel == "survey" and one.verdict is not None:
         _answer_for(one, picture, tail, rules, touched)
@@ -161,7 +161,7 @@ def step(
         if one.verdict is not None and leakage.begins(one, tail):
             blamed = leakage.blame(one, tail, picture.sessions, picture.journeys, rules)
             if blamed is not None:
-                session.blamed = (*session.blamed, blamed[0].id)
+                session.blamed = (*session.blamed, blamed[0].ref)
                 _add(blamed, picture, rules, touched)
         if journeys.conclude(journey, one, rules):
             _end(journey, session, picture, tail, rules, touched)
@@ -368,7 +368,7 @@ def _revise(
     touched: Touched,
 ) -> None:
     """Its verdict changes, and with it the counts of what was closed or ended already."""
-    touched.former.setdefault(one.id, (one.verdict, one.reasons))
+    touched.former.setdefault(one.ref, (one.verdict, one.reasons))
     one.verdict, one.reasons = verdict, reasons
     touched.interactions.append(one)
     if picture.sessions[one.session].closed:
@@ -389,7 +389,7 @@ def _unjudge(
     for one in changed:
         _revise(one, None, (), picture, touched)
     if session.blamed:
-        blamed = [one for one in tail if one.id in session.blamed and one.verdict is not None]
+        blamed = [one for one in tail if one.ref in session.blamed and one.verdict is not None]
         for one in blamed:
             _settle(one, verdicts.without_blame(one.reasons), picture, rules, touched)
         changed += blamed

@@ -8,7 +8,7 @@ travel with the interactions when these are handed to another customer.
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pipeline.stitching import ids, outcomes
+from pipeline.stitching import ids, journeys, outcomes, sessions
 from pipeline.stitching.change import Message
 from pipeline.stitching.journeys import OpenJourney
 from pipeline.stitching.kept import CustomerState
@@ -22,7 +22,8 @@ from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
 T = TypeVar("T")
 
 Before = dict[str, Session | Verdict | JourneyOutcome]
-"""What was published and stands, by id, with revision 0 so that contents can be compared."""
+"""What was published and stands, by id, of verdicts by `ref`, with revision 0 so that contents can
+be compared."""
 
 
 def publish_touched(
@@ -59,7 +60,7 @@ def before(customer: str, picture: Picture, tail: Sequence[Interaction], rules: 
             known[outcome.journey_id] = outcome
     for one in tail:
         if one.revision:
-            known[f"verdict {one.id}"] = _verdict_of(customer, picture, one, 0, rules)
+            known[f"verdict {one.ref}"] = _verdict_of(customer, picture, one, 0, rules)
     return known
 
 
@@ -68,17 +69,21 @@ def stamp(state: CustomerState) -> None:
 
     Where that interaction has been let go of, the base that goes on for it is told.
     """
-    by_id = {one.id: one for one in state.tail}
     picture, base = state.picture, state.base
+    by_id: dict[str, list[Interaction]] = {}
+    for one in state.tail:
+        by_id.setdefault(one.id, []).append(one)
     for session in picture.sessions:
-        opener = by_id.get(session.opener)
+        alike = by_id.get(session.opener, ())
+        opener = next((one for one in alike if sessions.opened(one, session)), None)
         if session.revision and opener is not None:
             opener.stamps = {**(opener.stamps or {}), SESSION_STAMP: session.revision}
         elif base is not None and session.serial < len(base.sessions):
             known = base.sessions[session.serial]
             known.revision, known.live = session.revision, session.live
     for journey in picture.journeys:
-        opener = by_id.get(journey.opener)
+        alike = by_id.get(journey.opener, ())
+        opener = next((one for one in alike if journeys.opened(one, journey)), None)
         if journey.revision and opener is not None:
             opener.stamps = {**(opener.stamps or {}), journey.mission: journey.revision}
         elif base is not None and journey.serial < len(base.journeys):
@@ -93,7 +98,7 @@ def carry_over(former: Interaction, one: Interaction, known: Before) -> None:
     """
     if former.revision:
         if one.revision:
-            known.pop(f"verdict {one.id}", None)
+            known.pop(f"verdict {one.ref}", None)
         one.revision = max(one.revision, former.revision)
     for name, revision in (former.stamps or {}).items():
         own = (one.stamps or {}).get(name, 0)
@@ -118,7 +123,7 @@ def publish_changed(
     """
     results: list[Message] = []
     for one in tail:
-        was = known.get(f"verdict {one.id}")
+        was = known.get(f"verdict {one.ref}")
         if was is None or was != _verdict_of(customer, picture, one, 0, rules):
             results.append(_verdict(customer, picture, one, rules))
     for session in picture.sessions:
@@ -157,14 +162,14 @@ def last_words(customer: str, picture: Picture, tail: Sequence[Interaction]) -> 
                 continue
             if name == SESSION_STAMP:
                 session = picture.sessions[one.session]
-                if session.opener == one.id:
+                if sessions.opened(one, session):
                     continue
                 record = outcomes.absorbed_session(one, revision + 1, customer, session)
                 results.append(Message(SESSIONS, record.session_id, record))
             else:
                 journey = picture.journeys[one.journey] if one.journey >= 0 else None
                 same = journey is not None and journey.mission == name
-                if same and journey is not None and journey.opener == one.id:
+                if same and journey is not None and journeys.opened(one, journey):
                     continue
                 survivor = journey if same else None
                 outcome = outcomes.absorbed_journey(name, one, revision + 1, customer, survivor)

@@ -43,7 +43,7 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     Attributes:
         id: Derived from the channel and the opener.
         key: The supplied session id, or else the device.
-        opener: The touchpoint whose id names it.
+        opener: The id of the touchpoint that names it; see `opened`.
         revision: The last one published; 0 where none was.
         live: Whether the opener's id was published and stands.
         gap: The silence that ends it now.
@@ -51,8 +51,8 @@ class OpenSession(msgspec.Struct, kw_only=True, array_like=True, gc=False):
         honoured: Whether its id alone keeps it together, whatever the silence.
         carried: Path and verdicts of members that are no longer kept.
         counts: What verdicts count over a session: fallbacks in a row, visits of a menu node, …
-        blamed: Ids of the interactions that a contact of this session blamed, as far as they are
-            kept.
+        blamed: The interactions that a contact of this session blamed, each by its `ref`, as far as
+            they are kept.
         done: The missions that were completed in it, each once.
     """
 
@@ -169,11 +169,16 @@ def _adopt(session: OpenSession, one: Interaction, stamp: int) -> None:
 
     So is one of another channel: a note that came before the call it refers to.
     """
-    if session.opener == one.id:
+    if opened(one, session):
         session.revision, session.live = abs(stamp), stamp > 0
     elif stamp > 0 and not session.live and session.channel == one.channel:
         session.opener, session.revision, session.live = one.id, stamp, True
         session.id = session_of(one)
+
+
+def opened(one: Interaction, session: OpenSession) -> bool:
+    """Whether a session is named by this interaction: others may have its id, of other sources."""
+    return session.opener == one.id and session.id == session_of(one)
 
 
 def machines_of(

@@ -71,22 +71,23 @@ def shows_late(state: CustomerState, ones: list[Interaction], rules: Rules) -> b
 def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Change[CustomerState]:
     """Take the union with a set of interactions; publish what differs.
 
-    Of two with the same id the earlier counts, whichever came first: an emitter that sends again
-    what it gave no time has a later one the second time.
+    Of two with the same id and source the earlier counts, whichever came first: an emitter that
+    sends again what it gave no time has a later one the second time.
     """
     for one in arrivals:
         own_clock(one)
-    known = {one.id: one for one in state.tail}
+    ids = {one.id for one in arrivals}
+    known = {one.ref: one for one in state.tail if one.id in ids}
     fresh: dict[str, Interaction] = {}
     replaced: list[str] = []
     repeated: list[Interaction] = []
     for one in sorted(arrivals, key=order_of, reverse=True):
-        kept = known.get(one.id)
+        kept = known.get(one.ref)
         if kept is None:
-            fresh[one.id] = one
+            fresh[one.ref] = one
         elif one.at < clock_of(kept):
-            replaced.append(one.id)
-            fresh[one.id] = one
+            replaced.append(one.ref)
+            fresh[one.ref] = one
         elif one.revision:
             repeated.append(one)  # it was published elsewhere, and has its last words to say
     same_catalogue = state.catalogue == rules.fingerprint or not state.tail
@@ -113,8 +114,8 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
     for name in replaced:
         revisions.carry_over(known[name], fresh[name], stands)
     for one in repeated:
-        revisions.carry_over(one, known[one.id], stands)
-    remaining = [one for one in state.tail if one.id not in fresh]
+        revisions.carry_over(one, known[one.ref], stands)
+    remaining = [one for one in state.tail if one.ref not in fresh]
     return fold_again(state, rules, remaining + ones, stands)
 
 

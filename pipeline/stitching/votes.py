@@ -150,7 +150,7 @@ def touched_ballots(
     """The same for a short step, from what it touched alone."""
     made: list[Message] = []
     former = touched.former
-    if len(former) == 1 and tail[-1].id in former and tail[-1].verdict != "broken":
+    if len(former) == 1 and tail[-1].ref in former and tail[-1].verdict != "broken":
         simple = _sound_ballot(tail, picture)
         if simple is not None:
             return simple
@@ -162,7 +162,7 @@ def touched_ballots(
                 continue
             now: Judged = (one.verdict, one.reasons)
             after.append((one, now))
-            was = former.get(one.id, now)
+            was = former.get(one.ref, now)
             if was is not None:
                 before.append((one, was))
         votes = votes_of(after, picture)
@@ -176,7 +176,7 @@ def _source_ballots(tail: Sequence[Interaction], touched: Touched) -> list[Messa
     former = touched.former
     changed: set[str] = set()
     for one in touched.interactions:
-        was = former.get(one.id, (one.verdict, one.reasons))
+        was = former.get(one.ref, (one.verdict, one.reasons))
         if (was is None or was[0] is None) != (one.verdict is None):
             changed.add(one.source)
     made: list[Message] = []
@@ -187,7 +187,7 @@ def _source_ballots(tail: Sequence[Interaction], touched: Touched) -> list[Messa
             if one.source == source:
                 now: Judged = (one.verdict, one.reasons)
                 after.append((one, now))
-                before.append((one, former.get(one.id, now) or _UNJUDGED))
+                before.append((one, former.get(one.ref, now) or _UNJUDGED))
         stood, stands = _sessions_of(before), _sessions_of(after)
         made += _ballots_at(source_key(source), stood, stands, tail[-1].at)
     return made
@@ -263,7 +263,7 @@ def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
         mission = picture.journeys[one.journey].mission if one.journey >= 0 else OVERALL
         decides = leaks = False
         if verdict == "broken":
-            reasons[one.id] = judged
+            reasons[one.ref] = judged
             leaks = bool(why) and why[0].rule in BLAMES
             decides = not leaks
         for series in (mission, OVERALL) if mission else (OVERALL,):
@@ -281,7 +281,7 @@ def votes_of(seen: Sequence[Seen], picture: Picture) -> list[Vote]:
             continue
         votes.append((series, minute_of(first.at), False, False, (), "", first.variants))
         if leaked is not None:
-            waited = reasons[leaked.id][1][0].value
+            waited = reasons[leaked.ref][1][0].value
             assert isinstance(waited, float)
             broken.append((series, leaked.at + timedelta(seconds=waited), leaked))
     return votes + _broken(broken, reasons) if broken else votes
@@ -291,14 +291,14 @@ def _broken(
     broken: list[tuple[str, datetime, Interaction]], reasons: dict[str, Judged]
 ) -> list[Vote]:
     """Broken votes, each knowing whether the customer had not been broken shortly before."""
-    broken.sort(key=lambda one: (one[1], one[2].id))
+    broken.sort(key=lambda one: (one[1], one[2].id, one[2].source))
     last: dict[str, datetime] = {}
     votes: list[Vote] = []
     for series, at, one in broken:
         before = last.get(series)
         fresh = before is None or at - before > NOT_BEFORE
         last[series] = at
-        rules = tuple(dict.fromkeys(reason.rule for reason in reasons[one.id][1]))
+        rules = tuple(dict.fromkeys(reason.rule for reason in reasons[one.ref][1]))
         votes.append((series, minute_of(at), True, fresh, rules, one.id, one.variants))
     return votes
 

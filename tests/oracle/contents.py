@@ -78,7 +78,10 @@ class Went:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that may not depend on the order of arrival. Groups are sets of touchpoints."""
+    """Everything that may not depend on the order of arrival.
+
+    Touchpoints are named by source and id, `Touchpoint.ref`; groups are sets of them.
+    """
 
     customers: frozenset[Ids]
     verdicts: dict[str, Judged]
@@ -90,14 +93,14 @@ def contents_of(arrivals: Iterable[Touchpoint], rules: Rules) -> Contents:
     """What must come out once everything has arrived and all time has passed."""
     unique: dict[str, Touchpoint] = {}
     for one in arrivals:
-        unique.setdefault(one.id, one)
+        unique.setdefault(one.ref, one)
     claimed = Claimed(unique.values(), rules.identity)
     people: dict[str, list[Touchpoint]] = defaultdict(list)
     for one in unique.values():
         if "identity_only" not in one.signals:
             people[claimed.customer_of(one)].append(one)
     found = Contents(
-        frozenset(frozenset(o.id for o in ones) for ones in people.values()), {}, {}, {}
+        frozenset(frozenset(o.ref for o in ones) for ones in people.values()), {}, {}, {}
     )
     for ones in people.values():
         _tell(found, in_order(ones, rules), claimed, rules)
@@ -114,31 +117,31 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
     story = Story(ones, sessions, rules)
 
     def counted(members: list[Touchpoint]) -> tuple[int, int, int]:
-        said = [story.said[member.id].verdict for member in members]
+        said = [story.said[member.ref].verdict for member in members]
         return said.count("broken"), said.count("functional"), said.count("excellent")
 
     def named(members: list[Touchpoint]) -> tuple[str, ...]:
-        names = [story.names[member.id] for member in members]
+        names = [story.names[member.ref] for member in members]
         return tuple(n for at, n in enumerate(names) if at == 0 or names[at - 1] != n)[:100]
 
     entries = rules.inventory.entries.values()
-    path_of = {m.id: path for path in story.paths for m in (*path.members, *path.answers)}
+    path_of = {m.ref: path for path in story.paths for m in (*path.members, *path.answers)}
     for one in ones:
-        path, name = path_of.get(one.id), story.names[one.id]
+        path, name = path_of.get(one.ref), story.names[one.ref]
         phases = [] if path is None else [p.name for p in path.mission.phases if name in p.steps]
-        found.verdicts[one.id] = Judged(
+        found.verdicts[one.ref] = Judged(
             touchpoint=name,
             channel=one.channel,
             mission=None if path is None else path.mission.name,
             phase=phases[0] if phases else None,
             step=name if phases else None,
-            verdict=story.said[one.id].verdict,
-            reasons=reasons_of(story.said[one.id].reasons),
+            verdict=story.said[one.ref].verdict,
+            reasons=reasons_of(story.said[one.ref].reasons),
             moment_of_truth=any(e.id == name and e.moment_of_truth for e in entries),
             brand_moment=any(e.id == name and e.brand_moment for e in entries),
         )
     for session in sessions:
-        found.sessions[frozenset(m.id for m in session.members)] = Sat(
+        found.sessions[frozenset(m.ref for m in session.members)] = Sat(
             channel=session.channel,
             started_at=session.members[0].occurred_at,
             ended_at=session.members[-1].occurred_at,
@@ -149,9 +152,9 @@ def _tell(found: Contents, ones: list[Touchpoint], claimed: Claimed, rules: Rule
             machine=session.is_machine(rules.verdicts),
         )
     for path in story.paths:
-        names = [story.names[member.id] for member in path.members]
+        names = [story.names[member.ref] for member in path.members]
         told = [*path.members, *path.answers]
-        found.journeys[frozenset(m.id for m in told)] = Went(
+        found.journeys[frozenset(m.ref for m in told)] = Went(
             mission=path.mission.name,
             outcome=path.outcome,
             reason=path.reason,

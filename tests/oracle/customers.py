@@ -66,7 +66,7 @@ class Claimed:
         for name, value in sorted(one.identifiers.items()):
             if name not in ("previous_id", "unlinked_from") and self._names(value):
                 return f"{name}:{value}"
-        return f"event:{one.id}"
+        return f"event:{one.ref}"
 
     def owner_of(self, identifier: str, at: datetime) -> str | None:
         """Who owned an identifier then: the last to have claimed it, or the first to come."""

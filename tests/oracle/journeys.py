@@ -42,10 +42,10 @@ class Story(Measures):
         self.rules = rules
         self.missions = rules.missions.all
         self.names = {
-            one.id: rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
+            one.ref: rules.inventory.touchpoint_of(one.channel, one.name, one.location, one.intent)
             for one in touchpoints
         }
-        self._session_of = {one.id: sitting for sitting in sessions for one in sitting.members}
+        self._session_of = {one.ref: sitting for sitting in sessions for one in sitting.members}
         self._taken: dict[str, Mission] = {}
         while True:  # from the start, whenever an intent takes along what came before it
             self.said: dict[str, Said] = {}
@@ -63,8 +63,8 @@ class Story(Measures):
         for running in self._open():
             if one.occurred_at - running.members[-1].occurred_at > running.mission.patience:
                 self._fall_silent(running)
-        if self._session_of[one.id].is_machine(self.rules.verdicts):
-            self.said[one.id] = self._own[one.id] = Said(None, [])  # it wants nothing
+        if self._session_of[one.ref].is_machine(self.rules.verdicts):
+            self.said[one.ref] = self._own[one.ref] = Said(None, [])  # it wants nothing
             return True
         if self._takes_along(one):
             return False
@@ -76,21 +76,21 @@ class Story(Measures):
             (path.members if path.outcome == "open" else path.answers).append(one)
             if path.members == [one]:
                 self._come_again(path)
-        session = self._session_of[one.id]
+        session = self._session_of[one.ref]
         before = session.members[: session.members.index(one)]
-        steps = [] if path is None else [self.names[m.id] for m in path.members[:-1]]
+        steps = [] if path is None else [self.names[m.ref] for m in path.members[:-1]]
         new_step = path is not None and self.place_of(path, one) is not None
         pace = None
-        if path is not None and new_step and steps and self.names[one.id] not in steps:
+        if path is not None and new_step and steps and self.names[one.ref] not in steps:
             since = one.occurred_at - path.members[-2].occurred_at
             pace = (since.total_seconds(), self.effort(path), path.mission.name)
-        self.said[one.id] = self._own[one.id] = judged(
+        self.said[one.ref] = self._own[one.ref] = judged(
             one,
-            [(other, self._own[other.id]) for other in before],
-            name=self.names[one.id],
+            [(other, self._own[other.ref]) for other in before],
+            name=self.names[one.ref],
             place=self._where(one),
-            place_of={other.id: self._where(other) for other in before},
-            on_path=path is not None and self.names[one.id] in _expected(path.mission),
+            place_of={other.ref: self._where(other) for other in before},
+            on_path=path is not None and self.names[one.ref] in _expected(path.mission),
             progressed=progressed,
             in_journey=path is not None,
             started=session.members[0].occurred_at,
@@ -98,11 +98,11 @@ class Story(Measures):
             limits=self._limits(path),
             rules=self.rules,
         )
-        own = self.said[one.id]
+        own = self.said[one.ref]
         if one.channel == "survey" and own.verdict is not None:
             self._answer_for(one, path, before)
         if path is not None and path.outcome == "open":
-            if self.said[one.id].verdict is not None:
+            if self.said[one.ref].verdict is not None:
                 self._blame(path, one)
             self._conclude(path, one)
         elif path is not None and path.outcome == "abandoned" and self._complains(one, own):
@@ -115,32 +115,32 @@ class Story(Measures):
         mission = self._named(one)
         if mission is None or one.channel == "survey":
             return False
-        session = self._session_of[one.id].members
+        session = self._session_of[one.ref].members
         taken = set()
         for before in reversed(session[: session.index(one)]):
             path = self._path_of(before)
             ended = path is not None and path.outcome != "open"
-            if before.id in self._own_mission or ended:
+            if before.ref in self._own_mission or ended:
                 break
-            taken.add(before.id)
+            taken.add(before.ref)
         self._taken |= dict.fromkeys(taken, mission)
         return bool(taken)
 
     def _has_prelude(self, begun: Path, one: Touchpoint) -> bool:
         """Back through its session: looks that are all there is of the journeys they began."""
-        session = self._session_of[one.id].members
+        session = self._session_of[one.ref].members
         looks: list[Touchpoint] = []
         for before in reversed(session[: session.index(one)]):
             path = self._path_of(before)
-            wanted = self.names[before.id] in begun.mission.preludes
+            wanted = self.names[before.ref] in begun.mission.preludes
             if wanted and path is not None and path.outcome == "open":
                 looks.append(before)
-            elif before.id in self._own_mission or path is not None:
+            elif before.ref in self._own_mission or path is not None:
                 break
         theirs = [path for path in self.paths if any(m in looks for m in path.members)]
         wholly = all(m in looks for path in theirs for m in path.members)
         if looks and wholly:
-            self._taken |= {look.id: begun.mission for look in looks}
+            self._taken |= {look.ref: begun.mission for look in looks}
         return bool(looks) and wholly
 
     def _named(self, one: Touchpoint) -> Mission | None:
@@ -175,26 +175,26 @@ class Story(Measures):
 
     def _reweigh(self, one: Touchpoint, reasons: Signs) -> None:
         path = self._path_of(one)
-        on_path = path is not None and self.names[one.id] in _expected(path.mission)
+        on_path = path is not None and self.names[one.ref] in _expected(path.mission)
         limits = self._limits(path)
         told = worth_telling(reasons, on_path=on_path, limits=limits)
-        self.said[one.id] = Said(weighed(reasons, on_path=on_path, limits=limits), told)
+        self.said[one.ref] = Said(weighed(reasons, on_path=on_path, limits=limits), told)
 
     def _answer_for(self, one: Touchpoint, path: Path | None, before: list[Touchpoint]) -> None:
         """An answer speaks of the last of its session, or else of its journey."""
         for members in (before, [] if path is None else path.members):  # itself is no interaction
-            asked = [m for m in members if m.channel != "survey" and self.said[m.id].verdict]
+            asked = [m for m in members if m.channel != "survey" and self.said[m.ref].verdict]
             if asked:
-                reasons = [*self.said[asked[-1].id].reasons, *self.said[one.id].reasons]
-                of, name = self._path_of(asked[-1]), self.names[asked[-1].id]
+                reasons = [*self.said[asked[-1].ref].reasons, *self.said[one.ref].reasons]
+                of, name = self._path_of(asked[-1]), self.names[asked[-1].ref]
                 if of is not None and name not in _expected(of.mission):
                     reasons = aside(reasons, name, self._limits(of))
                 self._reweigh(asked[-1], reasons)
-                self.said[one.id] = Said(None, [])
+                self.said[one.ref] = Said(None, [])
                 return
 
     def _where(self, one: Touchpoint) -> str:
-        return one.location or self.names[one.id]
+        return one.location or self.names[one.ref]
 
     def _open(self) -> list[Path]:
         return [path for path in self.paths if path.outcome == "open"]
@@ -202,11 +202,11 @@ class Story(Measures):
     def _mission_of(self, one: Touchpoint) -> Path | None:
         """Intent; what an answer is about; who expects it, as a next step before all, then the
         last active; start; last. An answer begins nothing."""
-        self._own_mission.add(one.id)
-        name, answer = self.names[one.id], one.channel == "survey"
+        self._own_mission.add(one.ref)
+        name, answer = self.names[one.ref], one.channel == "survey"
         if answer and "relationship" in one.signals:
             return None
-        mission = self._taken.get(one.id) or self._named(one)
+        mission = self._taken.get(one.ref) or self._named(one)
         if mission is not None:
             running = [path for path in self._open() if path.mission is mission]
             if running:
@@ -214,7 +214,7 @@ class Story(Measures):
             if not answer:
                 return self._come_back(one, [mission]) or self._begin(mission)
         if answer and one.session_hint is not None:
-            session = self._session_of[one.id].members
+            session = self._session_of[one.ref].members
             asked = [m for m in session[: session.index(one)] if m.channel != "survey"]
             about = [path for m in asked if (path := self._path_of(m)) is not None]
             if about:
@@ -231,10 +231,10 @@ class Story(Measures):
         for mission in self.missions.values():
             if name in mission.starts and not answer:
                 if name in mission.looks and self._completed_before(one, mission):
-                    self._own_mission.remove(one.id)
+                    self._own_mission.remove(one.ref)
                     return None
                 return self._begin(mission)
-        self._own_mission.remove(one.id)
+        self._own_mission.remove(one.ref)
         latest = sorted(self._open(), key=lambda path: path.members[-1].occurred_at)
         return latest[-1] if latest else None
 
@@ -245,7 +245,7 @@ class Story(Measures):
 
     def _completed_before(self, one: Touchpoint, mission: Mission) -> bool:
         """Whether the mission was completed earlier in its session."""
-        session = self._session_of[one.id].members
+        session = self._session_of[one.ref].members
         goals = [path.members[-1] for path in self.paths if path.mission is mission]
         return any(
             self._completes(goal, mission)
@@ -276,12 +276,12 @@ class Story(Measures):
         return path
 
     def _contact_of(self, one: Touchpoint) -> tuple[int, bool]:
-        return id(self._session_of[one.id]), one.channel in LIVE
+        return id(self._session_of[one.ref]), one.channel in LIVE
 
     def _blame(self, path: Path, one: Touchpoint) -> None:
         """Where a contact begins, the one before it for the same mission may be to blame."""
         same = [(p, m) for p in self.paths if p.mission is path.mission for m in p.members]
-        judged_ones = [(p, m) for p, m in same if m is not one and self.said[m.id].verdict]
+        judged_ones = [(p, m) for p, m in same if m is not one and self.said[m.ref].verdict]
         others = [(p, m) for p, m in judged_ones if m.channel != "survey"]
         contacts = {self._contact_of(m) for _, m in judged_ones}
         if one.channel == "survey" or not others or self._contact_of(one) in contacts:
@@ -293,20 +293,20 @@ class Story(Measures):
             return
         since, why = one.occurred_at - before.occurred_at, self._why(earlier, before, path, one)
         if why is not None:
-            self._blames.append((self._session_of[one.id], before.id, why))
-            self._reweigh(before, [*self.said[before.id].reasons, (why, since.total_seconds())])
+            self._blames.append((self._session_of[one.ref], before.ref, why))
+            self._reweigh(before, [*self.said[before.ref].reasons, (why, since.total_seconds())])
 
     def _why(self, earlier: Path, before: Touchpoint, path: Path, one: Touchpoint) -> str | None:
         limits, since = self._limits(path), one.occurred_at - before.occurred_at
-        sat = self._session_of[before.id]
+        sat = self._session_of[before.ref]
         if before.channel in SELF_SERVICE and one.channel in LIVE:
-            if before.channel == "chatbot" and sat is self._session_of[one.id]:
+            if before.channel == "chatbot" and sat is self._session_of[one.ref]:
                 return None
             return (
                 "leaked_to_call" if since <= max(limits.leak_strong, limits.leak_normal) else None
             )
-        seen = [self.names[m.id] for m in earlier.members if m is not one]
-        if self.place_of(path, one) is not None and self.names[one.id] not in seen:
+        seen = [self.names[m.ref] for m in earlier.members if m is not one]
+        if self.place_of(path, one) is not None and self.names[one.ref] not in seen:
             return None
         if before.channel in LIVE and one.channel in LIVE:
             return "called_again" if limits.call_continues < since <= limits.called_again else None
@@ -321,14 +321,14 @@ class Story(Measures):
 
     def _completes(self, one: Touchpoint, mission: Mission) -> bool:
         """Whether it is where the mission is completed, and nothing says that it failed there."""
-        entry = self.rules.inventory.entries.get(self.names[one.id])
+        entry = self.rules.inventory.entries.get(self.names[one.ref])
         refused = "http_4xx" in one.signals and entry is not None and entry.expects_success
-        return self.names[one.id] in mission.completes and not (refused or FAILED & {*one.signals})
+        return self.names[one.ref] in mission.completes and not (refused or FAILED & {*one.signals})
 
     def _conclude(self, path: Path, one: Touchpoint) -> None:
         if self._completes(one, path.mission):
             path.outcome, path.reason = "completed", "completing_touchpoint"
-        elif self.names[one.id] in path.mission.frustrates:
+        elif self.names[one.ref] in path.mission.frustrates:
             path.outcome, path.reason = "frustrated", "gave_up"
             self._blame_unreached(path)
 
@@ -336,7 +336,7 @@ class Story(Measures):
         if path.outcome != "open":
             return
         self._blame_unreached(path)
-        broken = [m for m in path.members if self.said[m.id].verdict == "broken"]
+        broken = [m for m in path.members if self.said[m.ref].verdict == "broken"]
         if not broken:
             path.outcome, path.reason = "abandoned", "silence"
             return
@@ -344,7 +344,7 @@ class Story(Measures):
         last = [m.channel for m in path.members if m.channel != "survey"][-1:]
         broke_on = [m.channel for m in broken if m.channel != "survey"][-1:]
         planned = [([before], [after]) for before, after in path.mission.planned_changes]
-        if any(self._complains(member, self.said[member.id]) for member in broken):
+        if any(self._complains(member, self.said[member.ref]) for member in broken):
             path.reason = "answered_badly"
         elif broke_on and broke_on != last and (broke_on, last) not in planned:
             path.reason = "changed_channel"
@@ -353,19 +353,19 @@ class Story(Measures):
         """A sign of trouble, and then no new step until the end."""
         last_progress = 0
         for at, member in enumerate(path.members):
-            new = self.names[member.id] not in [self.names[m.id] for m in path.members[:at]]
+            new = self.names[member.ref] not in [self.names[m.ref] for m in path.members[:at]]
             if new and self.place_of(path, member) is not None:
                 last_progress = at
         steps = [step for phase in path.mission.phases for step in phase.steps]
         places = [place for m in path.members if (place := self.place_of(path, m)) is not None]
         following = steps[max(places, default=-1) + 1 :] or path.mission.completes
         for member in path.members[last_progress:]:
-            said = self.said[member.id]
+            said = self.said[member.ref]
             if said.verdict == "functional" and said.reasons:
-                before = self.said[member.id]
+                before = self.said[member.ref]
                 self._reweigh(member, [*said.reasons, ("step_not_reached", following[0])])
-                if self.said[member.id].verdict != "broken":
-                    self.said[member.id] = before
+                if self.said[member.ref].verdict != "broken":
+                    self.said[member.ref] = before
 
     def _excuse_short_call(self, one: Touchpoint, session: Sitting) -> None:
         """A call that was hung up at once is kept and not judged."""
@@ -375,15 +375,15 @@ class Story(Measures):
         length = one.occurred_at - members[0].occurred_at
         if len(members) > 1 and length < self.rules.verdicts.call_length_min:
             for member in members:
-                self.said[member.id] = Said(None, [])
+                self.said[member.ref] = Said(None, [])
             for blame in [blame for blame in self._blames if blame[0] is session]:
                 self._blames.remove(blame)
-                self._take_back(next(m for p in self.paths for m in p.members if m.id == blame[1]))
+                self._take_back(next(m for p in self.paths for m in p.members if m.ref == blame[1]))
 
     def _take_back(self, one: Touchpoint) -> None:
-        if self.said[one.id].verdict is None:
+        if self.said[one.ref].verdict is None:
             return
-        own = [sign for sign in self.said[one.id].reasons if sign[0] not in BLAMES]
+        own = [sign for sign in self.said[one.ref].reasons if sign[0] not in BLAMES]
         if not any(rule in SOFT_RULES | FAILURES for rule, _ in own if rule != "step_not_reached"):
             own = [sign for sign in own if sign[0] != "step_not_reached"]
         self._reweigh(one, own)

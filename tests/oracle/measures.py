@@ -33,11 +33,11 @@ class Measures:
     def place_of(self, path: Path, one: Touchpoint) -> int | None:
         """The number of a touchpoint in the mission's order of steps; None where it is no step."""
         steps = [step for phase in path.mission.phases for step in phase.steps]
-        return steps.index(self.names[one.id]) if self.names[one.id] in steps else None
+        return steps.index(self.names[one.ref]) if self.names[one.ref] in steps else None
 
     def reached(self, path: Path) -> list[str]:
         """The steps that were reached."""
-        return [self.names[m.id] for m in path.members if self.place_of(path, m) is not None]
+        return [self.names[m.ref] for m in path.members if self.place_of(path, m) is not None]
 
     def broken_at(self, path: Path) -> str | None:
         """The touchpoint that cost the mission: the last broken, a moment of truth first."""
@@ -47,11 +47,11 @@ class Measures:
         broken = []
         for at, member in enumerate(told):
             asked_about = [m for m in told[: at + 1] if m.channel != "survey"] or [member]
-            if self.said[member.id].verdict == "broken":
-                broken.append(self.names[asked_about[-1].id])
+            if self.said[member.ref].verdict == "broken":
+                broken.append(self.names[asked_about[-1].ref])
         moments = [name for name in broken if name in self.rules.inventory.moments_of_truth]
         known = [name for name in broken if name != "other"]
-        seemed = [self.names[path.members[-1].id]] if path.reason == "contacted_again" else [None]
+        seemed = [self.names[path.members[-1].ref]] if path.reason == "contacted_again" else [None]
         return (moments or known or broken or seemed)[-1]
 
     def effort(self, path: Path) -> float:

@@ -67,14 +67,14 @@ def in_order(touchpoints: list[Touchpoint], rules: Rules) -> list[Touchpoint]:
                 run.append(ones.pop(0))
             numbers = sorted(run, key=lambda one: one.sequence or 0)
             for one, place in zip(numbers, run, strict=True):
-                dealt[one.id] = msgspec.structs.replace(one, occurred_at=place.occurred_at)
-    return sorted((dealt.get(one.id, one) for one in touchpoints), key=order_of)
+                dealt[one.ref] = msgspec.structs.replace(one, occurred_at=place.occurred_at)
+    return sorted((dealt.get(one.ref, one) for one in touchpoints), key=order_of)
 
 
 def order_of(one: Touchpoint) -> tuple[object, ...]:
-    """Time, then number, then id; a number without a session says nothing."""
+    """Time, then number, then id, then source; a number without a session says nothing."""
     unnumbered = one.sequence is None or one.session_hint is None
-    return one.occurred_at, -1 if unnumbered else one.sequence, one.id
+    return one.occurred_at, -1 if unnumbered else one.sequence, one.id, one.source
 
 
 def sessions_of(touchpoints: list[Touchpoint], claimed: Claimed, rules: Rules) -> list[Sitting]:

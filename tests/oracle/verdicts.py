@@ -65,7 +65,7 @@ def judged(
     if one.channel == "survey" and about_nothing and not in_journey:
         return Said(None, [])  # a question about the relationship, not about an interaction
     earlier = [other for other, _ in before if other.source not in rules.test_sources]
-    here = [other for other in earlier if place_of[other.id] == place]
+    here = [other for other in earlier if place_of[other.ref] == place]
     hard, soft = _signs(one, on_path=on_path, progressed=progressed, rules=rules)
     _repeated(one, earlier, here, limits, hard, soft)
     if one.channel == "chatbot":

@@ -4,6 +4,7 @@ Small worlds on purpose: few people, devices and touchpoints, times on a grid of
 patiences that the rules name, so that boundaries and conflicts are the usual case.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -127,7 +128,7 @@ class Story(NamedTuple):
     """What happened, in order, and all that arrived of it.
 
     Attributes:
-        touchpoints: What happened, unique by id, sorted, received as it happened.
+        touchpoints: What happened, unique by source and id, sorted, received as it happened.
         arrivals: The same in order of arrival: delayed, out of order.
         repeated: The same with some of them coming more than once.
     """
@@ -255,12 +256,15 @@ def story_of(
 ) -> Story:
     """The story that the draws tell."""
     at, told = START, []
+    counted: Counter[str] = Counter()
     for number, doing in enumerate(doings):
         at += gaps[doing.gap]
         if length_max is not None:
             at = min(at, START + length_max)
-        told.append((_touchpoint(doing, number, at), doing))
-    told.sort(key=lambda one: (one[0].occurred_at, one[0].id))
+        source = _source(doing)
+        told.append((_touchpoint(doing, number, source, counted[source], at), doing))
+        counted[source] += 1
+    told.sort(key=lambda one: (one[0].occurred_at, one[0].id, one[0].source))
     arrivals = [
         Arrival(one, one.occurred_at + DELAYS[doing.delay], number)
         for number, (one, doing) in enumerate(told)
@@ -279,24 +283,30 @@ def _in_order(arrivals: list[Arrival]) -> tuple[Touchpoint, ...]:
     return tuple(msgspec.structs.replace(one.touchpoint, received_at=one.at) for one in ordered)
 
 
-def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
+def _source(doing: Doing) -> str:
+    """One in four is another shop's; by a draw that otherwise says whether it comes again."""
+    if doing.extra == 6:
+        return "test-robot"
+    return "kiosk" if doing.extra == 7 or doing.again % 4 == 3 else "shop"
+
+
+def _touchpoint(doing: Doing, number: int, source: str, count: int, at: datetime) -> Touchpoint:
+    """What was done as the `number`th of all and the `count`th of its source.
+
+    Sources count by themselves, so that two of them often give the same id.
+    """
     channel, name, location = HAPPENINGS[doing.happening]
     signals = SIGNALS[channel]
     shown = signals[doing.signal - 4] if 4 <= doing.signal < 4 + len(signals) else ()
     identifiers = dict(DEVICES[doing.device])
     if doing.login % 2:
         identifiers |= LOGINS[doing.login // 2]
-    source = "shop"
     if doing.extra == 1 and any(key in identifiers for key in ("user_id", "email", "anonymous_id")):
         identifiers["previous_id"] = ALIASES[doing.salt]
     elif 2 <= doing.extra < 5:
         identifiers |= WEAK[doing.extra - 2]
     elif doing.extra == 5:
         shown = (*shown, "identity_only")
-    elif doing.extra == 6:
-        source = "test-robot"
-    elif doing.extra == 7:
-        source = "kiosk"
     told = {"plan": ("gold", "basic")[doing.extra - 8]} if 8 <= doing.extra < 10 else {}
     if "validation_error" in shown:
         told = told | REFUSED[doing.salt]
@@ -308,7 +318,7 @@ def _touchpoint(doing: Doing, number: int, at: datetime) -> Touchpoint:
         shown = ("identity_only",)
     rating = RATINGS[doing.rating - 1] if 1 <= doing.rating <= len(RATINGS) else None
     return Touchpoint(
-        id=f"{'abcd'[doing.salt]}-{number:02d}",
+        id=f"{'abcd'[doing.salt]}-{count:02d}",
         source=source,
         channel=channel,  # type: ignore[arg-type]
         name=name,

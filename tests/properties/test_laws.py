@@ -165,11 +165,11 @@ def test_a_contact_blames_at_most_one_other_and_none_but_an_earlier_one(story: S
 
     blamers = Counter(
         (one.mission, one.occurred_at + timedelta(seconds=float(str(reason.value))))
-        for one in told.verdicts.values()
+        for one in told.judged.values()
         for reason in one.reasons
         if reason.rule in BLAMES
     )
-    began = Counter((one.mission, one.occurred_at) for one in told.verdicts.values())
+    began = Counter((one.mission, one.occurred_at) for one in told.judged.values())
     assert all(count <= began[contact] for contact, count in blamers.items())
 
 
@@ -207,8 +207,8 @@ def test_every_touchpoint_is_in_exactly_one_session(story: Story) -> None:
     told = process(story.repeated)
 
     counted = sum(one.count for one in told.live_sessions.values())
-    kept = {one.id for one in story.touchpoints if "identity_only" not in one.signals}
-    assert set(told.verdicts) == kept
+    kept = {one.ref for one in story.touchpoints if "identity_only" not in one.signals}
+    assert set(told.judged) == kept
     assert set(told.members("session_id")) == set(told.live_sessions)
     assert counted == len(kept)
 
@@ -218,7 +218,7 @@ def test_every_touchpoint_of_a_journey_is_in_exactly_one_that_stands(story: Stor
     told = process(story.repeated)
 
     assert set(told.members("journey_id")) == set(told.live_journeys)
-    for one in told.verdicts.values():
+    for one in told.judged.values():
         if one.journey_id is not None:
             assert told.journeys[one.journey_id].mission == one.mission
 
@@ -237,7 +237,7 @@ def test_revisions_count_up_from_one_without_a_gap(story: Story) -> None:
 def test_no_result_holds_another_customers_touchpoint(story: Story) -> None:
     told = process(story.repeated)
 
-    for one in told.verdicts.values():
+    for one in told.judged.values():
         assert told.sessions[one.session_id].customer == one.customer
         if one.journey_id is not None:
             assert told.journeys[one.journey_id].customer == one.customer
@@ -302,4 +302,4 @@ def test_what_comes_in_batches_is_told_as_one_by_one(story: Story, chance: Rando
 
 def told_of(one: Interaction, state: CustomerState) -> tuple[object, ...]:
     journey = state.picture.journeys[one.journey].mission if one.journey >= 0 else None
-    return one.id, one.session, one.journey, journey, one.verdict, one.reasons
+    return one.ref, one.session, one.journey, journey, one.verdict, one.reasons

@@ -33,7 +33,7 @@ def test_every_touchpoint_is_a_result_or_a_repeat_by_the_source_that_sent_it(sto
 
     assert settled(running.books) == (0, 0)
     accounts = running.books.accounts
-    assert sum(one.results for one in accounts.values()) >= len(told.verdicts)
+    assert sum(one.results for one in accounts.values()) >= len(told.judged)
     assert sum(one.accepted for one in accounts.values()) == len(story.repeated)
     assert {one.source for one in story.repeated} == set(accounts)
 
@@ -61,7 +61,7 @@ def test_the_ledger_balances_at_every_moment_while_messages_cross(story: Story, 
     told = crossing.results()
 
     assert settled(crossing.books) == (0, 0)
-    assert len(told.verdicts) == len(contents_of(story.touchpoints, RULES).verdicts)
+    assert len(told.judged) == len(contents_of(story.touchpoints, RULES).verdicts)
 
 
 @law(st.integers(0, 2**32), st.integers(0, 100))

@@ -40,13 +40,12 @@ def totals(votes: list[Votes]) -> Counter[tuple[str, str | None, datetime, str]]
     return +found
 
 
-def heard_of_by(told: Results, story: Story) -> Counter[tuple[str, str | None, datetime, str]]:
+def heard_of_by(told: Results) -> Counter[tuple[str, str | None, datetime, str]]:
     """Votes for sources: of each session that was judged one, when that was heard of first."""
-    sources = {one.id: one.source for one in story.touchpoints}
     first: dict[tuple[str, str], datetime] = {}
-    for one in told.verdicts.values():
+    for one in told.judged.values():
         if one.verdict is not None:
-            key = (one.session_id, f"source {sources[one.id]}")
+            key = (one.session_id, f"source {one.source}")
             first[key] = min(one.occurred_at, first.get(key, one.occurred_at))
     return Counter((source, None, minute(when), "votes") for (_, source), when in first.items())
 
@@ -55,14 +54,14 @@ def cast_by(told: Results) -> Counter[tuple[str, str | None, datetime, str]]:
     """The same, counted plainly from the verdicts that stand in the end."""
     found: Counter[tuple[str, str | None, datetime, str]] = Counter()
     sessions: dict[tuple[str, str, str, str | None], list[Verdict]] = {}
-    for one in told.verdicts.values():
+    for one in told.judged.values():
         if one.verdict is not None:
             for mission in {one.mission, None}:
                 name = (one.customer, one.session_id, one.touchpoint, mission)
                 sessions.setdefault(name, []).append(one)
     broke: dict[tuple[str, str, str | None], list[tuple[datetime, str, Verdict]]] = {}
     for (customer, _, touchpoint, mission), ones in sessions.items():
-        ones.sort(key=lambda one: (one.occurred_at, one.id))
+        ones.sort(key=lambda one: (one.occurred_at, one.id, one.source))
         broken = [one for one in ones if one.verdict == "broken"]
         leaks = [one for one in broken if one.reasons[0].rule in BLAMES]
         hard = [one for one in broken if one not in leaks]
@@ -99,7 +98,7 @@ def test_totals_are_those_of_the_verdicts_that_stand_in_the_end(story: Story) ->
     running = engine(FOREVER)
     told = process(story.repeated, FOREVER, running=running)
 
-    expected = cast_by(told) + heard_of_by(told, story)
+    expected = cast_by(told) + heard_of_by(told)
     found = totals(told.records("votes"))
     # What only the end of all time breaks comes later than anything is kept.
     late = {touchpoint for touchpoint, _, _, rule in expected if rule == "step_not_reached"}

@@ -68,7 +68,9 @@ def gather(asked: Asked, id_: str) -> Rows:
         minute_of(last + AFTER),
     )
     ids = tuple(dict.fromkeys(id_ for version in reversed(versions) for id_ in version.touchpoints))
-    return Rows(versions, hit_of(asked, one, costs), course, asked.lookups.verdicts(ids))
+    return Rows(
+        versions, hit_of(asked, one, costs), course, asked.lookups.samples(one.touchpoint, ids)
+    )
 
 
 def show(asked: Asked, rows: Rows) -> Page | None:
@@ -297,7 +299,7 @@ def samples_table(samples: Sequence[Verdict], words: Words, *, operator: bool) -
     for one in sorted(samples, key=lambda one: one.occurred_at, reverse=True):
         reasons = ", ".join(reason(why.rule) for why in one.reasons)
         shown = time_of(one.occurred_at, "full")
-        at = link(shown, below("/journeys", one.customer, f"v-{one.id}")) if operator else shown
+        at = link(shown, below("/journeys", one.customer, f"v-{one.ref}")) if operator else shown
         rows.append(
             (
                 Cell(one.occurred_at, at),

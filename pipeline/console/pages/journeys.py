@@ -114,8 +114,9 @@ def _form(csrf: str, problem: str = "") -> Section:
         "p",
         "As type:value. The type is ",
         *_listed([element("code", one) for one in SIGNS]),
-        " or your own; the id of a customer, journey, session or touchpoint will do, too. Personal "
-        "values are hashed as they are typed: they are looked for, never kept. That somebody "
+        " or your own; the id of a customer, journey, session or touchpoint will do, too, or a "
+        "touchpoint's source/id. Personal values are hashed as they are typed: they are looked "
+        "for, never kept. That somebody "
         "looked is written down.",
         id="identifier-help",
         class_="soft small measured",
@@ -293,7 +294,7 @@ def _interaction(one: Verdict, words: Words) -> Markup:
             element("p", named(", ".join(place)), class_="soft small") if place else "",
             element("ul", *why, class_="reasons") if why else "",
         ),
-        id=f"v-{one.id}",
+        id=f"v-{one.ref}",
         class_=one.verdict or "unjudged",
     )
 

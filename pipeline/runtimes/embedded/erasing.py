@@ -11,6 +11,7 @@ from datetime import datetime
 from time import sleep
 from typing import Any, Final
 
+from pipeline.books import UNKNOWN
 from pipeline.receipts import Receipt, Removed, Seal
 from pipeline.runtimes.embedded import receipts
 from pipeline.runtimes.embedded.log import Entry, Log, all_chunks, chunks_from, pack_chunk
@@ -254,12 +255,12 @@ class _Work:
                 return entry
             letter = codec.decode(entry[1], DeadLetter)
             if letter.reason == "identifier_cap":
-                told = f"{letter.expected} {letter.found}"
-                return None if any(one in told for one in circle.touchpoints) else entry
+                return None if circle.has("", letter.found.rpartition(" ")[2]) else entry
             said = letter.content + b" " + letter.found.encode()
+            source = "" if letter.source == UNKNOWN else letter.source
             try:
                 theirs = any(
-                    word in values or word in circle.touchpoints
+                    word in values or circle.has(source, word)
                     for word in names_in_content(said, self._hashed)
                 )
             except RecursionError:

@@ -115,6 +115,7 @@ def verdict(id_: str = "v-1", **fields: Any) -> Verdict:
         "verdict": "functional",
         "reasons": (),
         "occurred_at": ago(minutes=10),
+        "source": "shop",
     }
     return Verdict(id=id_, **(given | fields))
 

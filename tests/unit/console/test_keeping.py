@@ -152,7 +152,7 @@ def test_what_a_customer_does_after_being_erased_is_kept_under_the_same_ids_too(
 
     kept.keep(verdict(customer="ann"), at=ago(minutes=1))
 
-    assert [row[1:3] for row in kept.rows("verdicts")] == [("v-1", "ann")]
+    assert [row[1:4] for row in kept.rows("verdicts")] == [("v-1", "shop", "ann")]
 
 
 def test_what_became_anothers_before_the_erasure_stays_theirs(tmp_path):
@@ -161,7 +161,7 @@ def test_what_became_anothers_before_the_erasure_stays_theirs(tmp_path):
 
     kept.keep(verdict(customer="eve", revision=3), *THEIRS[:2], at=ago(minutes=2))
 
-    assert [row[1:3] for row in kept.rows("verdicts")] == [("v-1", "eve")]
+    assert [row[1:4] for row in kept.rows("verdicts")] == [("v-1", "shop", "eve")]
 
 
 def test_what_a_topic_deleted_by_its_key_is_gone(tmp_path):

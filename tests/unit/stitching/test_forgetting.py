@@ -18,7 +18,7 @@ from pipeline.topology import IDENTIFY, STITCH
 from schemas.controls import Erase
 from schemas.records import Alert, Touchpoint, Votes
 from schemas.topics import LINKS
-from tests.builders import NO_MISSIONS, at, touchpoint
+from tests.builders import NO_MISSIONS, RULES, at, process, touchpoint
 from tests.properties.crossing import Crossing
 
 HER_NAMES = ("user_id:user-ann", "anonymous_id:cookie-of-ann", "email:mail-of-ann")
@@ -120,7 +120,7 @@ def test_that_a_customer_was_erased_is_forgotten_after_eight_days() -> None:
 
 def test_samples_of_hers_leave_what_is_counted_and_nothing_else_does() -> None:
     circle = Circle(HER_NAMES)
-    circle.touchpoints = {"of-ann-1"}
+    circle.touchpoints = {"shop": {"of-ann-1"}}
     tally = Tally("pay", 0, ORDERED, counts={"": {1: Count(5, 2, samples=("of-ann-1", "x"))}})
     watched = Watched("pay", series={"": begun(100, NO_MISSIONS)})
     part = Part(5, 2, 2, samples=("x", "of-ann-1"))
@@ -137,7 +137,7 @@ def test_samples_of_hers_leave_what_is_counted_and_nothing_else_does() -> None:
 
 def test_so_they_leave_votes_and_alerts() -> None:
     circle = Circle(HER_NAMES)
-    circle.touchpoints = {"of-ann-1"}
+    circle.touchpoints = {"shop": {"of-ann-1"}}
     votes = Votes(
         **{"touchpoint": "pay", "mission": None, "minute": ORDERED, "partition": 0, "votes": 2},
         **{"broken": 1, "customers": 1, "touchpoints": ("of-ann-1", "x")},
@@ -153,6 +153,21 @@ def test_so_they_leave_votes_and_alerts() -> None:
         left = erasing.without(record, circle)
         assert left == msgspec.structs.replace(record, touchpoints=kept)
         assert erasing.without(left, circle) is left
+
+
+def test_what_another_source_gave_the_id_of_one_of_hers_stays() -> None:
+    circle = Circle(HER_NAMES)
+    circle.add(touchpoint("10:00", id="1", source="shop", user_id="user-ann"), RULES)
+    told = process([touchpoint("10:01", id="1", source="kiosk", anonymous_id="x", user_id="bob")])
+    (verdict,) = told.records("verdicts")
+    (change,) = told.records("identity-changes")
+    (link, *_) = told.records("links")
+
+    for record in (verdict, change, link):
+        assert record.source == "kiosk"
+        assert erasing.without(record, circle) is record
+        for source in ("shop", ""):  # hers; and one of before sources were told, perhaps hers
+            assert erasing.without(msgspec.structs.replace(record, source=source), circle) is None
 
 
 @pytest.mark.parametrize("erase_at", [0, 1, 2])

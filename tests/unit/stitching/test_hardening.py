@@ -10,7 +10,7 @@ from pipeline.stitching.kept import CustomerState
 from pipeline.stitching.rules import IdentityRules
 from schemas.identifiers import CLASSES, IdentifierClass
 from schemas.records import Touchpoint
-from tests.builders import RULES, arriving, contents, process, touchpoint
+from tests.builders import RULES, arriving, process, touchpoint
 
 
 def showing(clock: str, **identifiers: str) -> Touchpoint:
@@ -38,7 +38,7 @@ def test_a_tablet_of_more_people_than_it_remembers_gives_nobody_a_strangers_touc
             when = at + timedelta(minutes=minutes)
             seen.append(msgspec.structs.replace(one, occurred_at=when, received_at=when))
 
-    owners = contents(process(seen)).customers
+    owners = process(seen).members("customer").values()
 
     of_first = next(group for group in owners if "in-00" in group)
     assert not {one for one in of_first if not one.endswith("-00")}
@@ -113,7 +113,7 @@ def test_an_alias_that_moves_its_own_device_takes_its_own_touchpoint_along():
         showing("08:05", anonymous_id="a-2", previous_id="a-1"),
     ]
 
-    owners = contents(process(story)).customers
+    owners = set(process(story).members("customer").values())
 
     assert frozenset({"1", story[2].id}) in owners
 

@@ -101,10 +101,10 @@ def test_an_identifier_that_may_stand_for_itself_again_tells_its_own_customer() 
     state = IdentifierState(seen=TEN)
     for number in range(4):  # four people: from the fourth on it is shared
         made = Claim(TEN + timedelta(hours=number), f"user_id:u-{number}")
-        identity.claim(state, DEVICE, made, "t", rules)
+        identity.claim(state, DEVICE, made, ("shop", "t"), rules)
 
     late = Claim(TEN + timedelta(hours=5), "user_id:u-5")
-    results = identity.claim(state, DEVICE, late, "t", rules)
+    results = identity.claim(state, DEVICE, late, ("shop", "t"), rules)
 
     own = [one.record for one in results if one.key == customer_of(DEVICE)]
     assert [type(one) for one in own] == [Reroute]

@@ -33,7 +33,7 @@ def test_what_did_not_change_is_not_sent_again() -> None:
 
     told = process([*early, late], NO_MISSIONS)
 
-    assert [m for m in told.revisions() if m[1] == "1"] == [("verdicts", "1", 1)]
+    assert [m for m in told.revisions() if m[1] == "shop/1"] == [("verdicts", "shop/1", 1)]
 
 
 def test_a_login_moves_results_to_the_survivor_under_their_ids() -> None:

@@ -48,6 +48,7 @@ class Move(StrEnum):
     RESUME = "resume"
 
 
+_STEP, _BREAK = Move.STEP, Move.BREAK  # looked up once: to ask an enumeration is a call
 OPEN, MARRED = Stand.OPEN, Stand.MARRED
 COMPLETED, FRUSTRATED, ABANDONED = Stand.COMPLETED, Stand.FRUSTRATED, Stand.ABANDONED
 
@@ -281,7 +282,7 @@ def opened(one: Interaction, journey: OpenJourney) -> bool:
 def conclude(journey: OpenJourney, one: Interaction, rules: Rules) -> bool:
     """Move the journey by a judged interaction of its own; tells whether it ended it."""
     mission = rules.missions.all[journey.mission]
-    move(journey, Move.BREAK if one.verdict == "broken" else Move.STEP)
+    move(journey, _BREAK if one.verdict == "broken" else _STEP)
     if completes(one, mission, rules.inventory):
         move(journey, Move.GOAL)
     elif one.touchpoint in mission.frustrates:

@@ -4,6 +4,7 @@ They are data, measured on a log of the past: a running percentile would depend 
 before, and on which partition.
 """
 
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -38,3 +39,13 @@ class Norms(msgspec.Struct, frozen=True, kw_only=True):
     steps: dict[tuple[str, str], StepNorm] = {}
     nodes: dict[str, float] = {}
     measuring: bool = False
+
+    def ask(self, touchpoint: str, mission: str, after: timedelta) -> bool:
+        """Whether it matters with what effort a step was reached so long after what came before.
+
+        Most are slower than their norm, or have none.
+        """
+        if self.measuring:
+            return True
+        norm = self.steps.get((touchpoint, mission))
+        return norm is not None and after.total_seconds() <= norm.time_best

@@ -212,16 +212,10 @@ def _go_on(
     journeys.walk(journey, one, rules.missions)
     if journey.count == 1:
         _come_again(picture, journey, rules.missions, touched)
-    if first or not one.progress:
+    mission, after = journey.mission, one.at - last
+    if first or not one.progress or not rules.norms.ask(one.touchpoint, mission, after):
         return None
-    norms, mission = rules.norms, journey.mission
-    norm = norms.steps.get((one.touchpoint, mission))
-    if norm is None and not norms.measuring:
-        return None
-    seconds = (one.at - last).total_seconds()
-    if norm is not None and seconds > norm.time_best and not norms.measuring:
-        return None  # nor would its effort be asked for
-    return Pace(seconds, outcomes.effort_of(journey, rules.missions), mission)
+    return Pace(after.total_seconds(), outcomes.effort_of(journey, rules.missions), mission)
 
 
 def pass_time(

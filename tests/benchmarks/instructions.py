@@ -1,6 +1,6 @@
 """Instructions a touchpoint of `touchpoints replay`, counted: the same whatever else runs.
 
-    python -m tests.benchmarks.instructions [--count 2000] [--profile]
+    python -m tests.benchmarks.instructions [--count 2000] [--profile | --functions]
 
 Valgrind's callgrind counts every instruction of decode, identify, stitch and encode, start-up
 apart. The same code gives the same figure, so half a per cent is a difference; what caches and
@@ -19,11 +19,12 @@ import tempfile
 from pathlib import Path
 
 from listeners import settings
-from listeners.adapters.native import adapt_replay_line, replay_context
+from listeners.adapters import native
+from pipeline import replay
 from pipeline.catalogue import files
-from pipeline.replay import results_of
-from pipeline.runtimes.memory import in_memory
+from pipeline.runtimes import memory
 from schemas.topics import JOURNEY_OUTCOMES, SESSIONS, VERDICTS
+from tests.benchmarks.load import regions
 from tests.benchmarks.load.measuring import ROOT, machine, write_traffic
 
 TOPICS = frozenset({SESSIONS, JOURNEY_OUTCOMES, VERDICTS})
@@ -34,17 +35,19 @@ void off(void) { CALLGRIND_STOP_INSTRUMENTATION; }
 """
 
 
-def counted(lines: list[bytes], switch: Path) -> None:
+def counted(lines: list[bytes], switch: Path, *, functions: bool) -> None:
     """Replay the lines, counting; before that some of them, to warm the interpreter."""
-    context, rules = replay_context(settings.load(None)), files.load(ROOT / "seeds")
+    if functions:
+        regions.wrap_all(switch.parent)
+    context, rules = native.replay_context(settings.load(None)), files.load(ROOT / "seeds")
     count = ctypes.CDLL(str(switch))
     gc.disable()  # as `replay` runs
     for some, counts in ((lines[:300], False), (lines, True)):
-        engine = in_memory(rules, watching=False)
-        read = (adapt_replay_line(line, context) for line in some)
+        engine = memory.in_memory(rules, watching=False)
+        read = (native.adapt_replay_line(line, context) for line in some)
         if counts:
             count.on()
-        for _ in results_of(read, engine, TOPICS):
+        for _ in replay.results_of(read, engine, TOPICS):
             pass
     count.off()
 
@@ -53,11 +56,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=2_000, help="touchpoints")
     parser.add_argument("--profile", action="store_true", help="by function of the interpreter")
+    parser.add_argument("--functions", action="store_true", help="by function of ours, the top 60")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         path, switch = map(Path, options.inside)
-        counted(path.read_bytes().splitlines(), switch)
+        counted(path.read_bytes().splitlines(), switch, functions=options.functions)
         return
     print(machine())
     if not (shutil.which("valgrind") and Path("/usr/include/valgrind/callgrind.h").exists()):
@@ -70,7 +74,11 @@ def main() -> None:
         switch, found = folder / "switch.so", folder / "counts"
         subprocess.run(["cc", "-shared", "-fPIC", source, "-o", switch], check=True)
         command = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
+        command += ["--compress-strings=no", "--compress-pos=no"]  # so that it is read easily
         command += [f"--callgrind-out-file={found}", sys.executable, "-m", __spec__.name]
+        if options.functions:
+            regions.build(folder)
+            command.append("--functions")
         ran = subprocess.run(
             [*command, "--inside", str(path), str(switch)],
             env={**os.environ, "PYTHONHASHSEED": "0"},
@@ -82,6 +90,11 @@ def main() -> None:
         assert total is not None, ran.stderr
         each = int(total[1]) / options.count
         print(f"{options.count:,} touchpoints: {each / 1000:,.1f} thousand instructions each")
+        for name, calls, total in regions.told(folder, found)[:60] if options.functions else ():
+            print(
+                f"{total / options.count / 1000:8.2f} thousand of {calls / options.count:6.3f} "
+                f"calls of {total / calls:9,.0f}  {name}"
+            )
         if options.profile:
             subprocess.run(["callgrind_annotate", found], check=True)
 

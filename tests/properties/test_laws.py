@@ -19,6 +19,7 @@ from schemas.controls import Interaction
 from tests.builders import RULES, arriving, contents, process, restarted
 from tests.oracle.contents import contents_of
 from tests.oracle.verdicts import BLAMES
+from tests.properties.catalogues import catalogue
 from tests.properties.laws import law
 from tests.properties.stories import (
     Story,
@@ -65,6 +66,30 @@ def test_a_repeat_changes_nothing_wherever_it_comes(story: Story) -> None:
     told = process(story.repeated)
 
     assert contents(told) == contents_of(story.touchpoints, RULES)
+
+
+@law(CHANCE)
+def test_whatever_missions_a_catalogue_has_the_oracle_agrees(story: Story, chance: Random) -> None:
+    rules = catalogue(chance)
+    shuffled = chance.sample(story.touchpoints, k=len(story.touchpoints))
+    expected = contents_of(story.touchpoints, rules)
+
+    assert contents(process(story.touchpoints, rules)) == expected
+    assert contents(process(arriving(shuffled), rules)) == expected
+
+
+@law(CHANCE, story=ringing_stories())
+def test_so_it_does_over_weeks_and_whatever_comes_late(story: Story, chance: Random) -> None:
+    rules = catalogue(chance)
+
+    def look(running: Engine, number: int) -> Engine:
+        running.tick(story.repeated[number].received_at)
+        return running
+
+    told = process(story.repeated, rules, between=look)
+
+    assert told.dead_letters() == []
+    assert contents(told) == contents_of(story.touchpoints, rules)
 
 
 @law(story=insisting_stories())

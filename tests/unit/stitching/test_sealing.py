@@ -122,7 +122,7 @@ def test_whom_a_session_blamed_is_remembered_no_longer_than_they_are_kept() -> N
         few,
     )  # fmt: skip
 
-    kept = {one.id for one in state.tail}
+    kept = {one.ref for one in state.tail}
     assert state.base is not None
     assert all(not one.blamed for one in state.base.sessions)
     assert any(one.blamed for one in state.picture.sessions)

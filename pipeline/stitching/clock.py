@@ -31,7 +31,7 @@ class Watermark(msgspec.Struct):
     Attributes:
         at: The watermark; None before the first block.
         recent: Event times since it was last read.
-        since: Arrival of the first of them, as far as listeners' clocks agree: the earliest.
+        since: Arrival of the first of them.
     """
 
     at: datetime | None = None
@@ -44,9 +44,8 @@ class Watermark(msgspec.Struct):
         """Count one arrival; tells whether the watermark moved."""
         recent = self.recent
         recent.append(occurred_at if occurred_at < received_at else received_at)
-        if self.since is None or received_at < self.since:
-            self.since = received_at  # what a jumped clock puts in the future counts for nothing
-        if len(recent) == 1:
+        if self.since is None:
+            self.since = received_at
             return False
         if len(recent) < BLOCK and received_at - self.since < PATIENCE:
             return False

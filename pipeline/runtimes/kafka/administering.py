@@ -6,6 +6,7 @@ Never changes or deletes a topic that is there.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any, Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -26,6 +27,12 @@ from schemas.brokers import Brokers
 
 REQUEST_MAX_MS: Final = 30_000
 """How long one request to the brokers may take; making many partitions takes seconds."""
+
+MISSING_MAX: Final = 5.0
+"""Seconds after which a topic that is missing is not there; brokers that come back name theirs in
+about one."""
+
+ASK_AGAIN: Final = 0.5
 
 NOT_PERMITTED: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
@@ -93,14 +100,21 @@ def check(brokers: Brokers, stages: Sequence[Stage] = STAGES) -> list[Difference
 def verify(brokers: Brokers, stages: Sequence[Stage] = STAGES) -> None:
     """Make sure that workers give right results on these topics; they call it at their start.
 
+    A broker that comes back may not name all of its topics at first: what is missing is asked for
+    again.
+
     Raises:
         TopicsUnfit: A topic is missing, topics that are read together are cut differently, or one
             that has to last forgets by age.
         BrokersUnreachable, BrokersRefused: As `create`.
     """
-    problems = [str(one) for one in check(brokers, stages) if one.stops]
-    if problems:
-        raise TopicsUnfit(servers=brokers.bootstrap_servers, problems=problems)
+    until = monotonic() + MISSING_MAX
+    while problems := [one for one in check(brokers, stages) if one.stops]:
+        if monotonic() >= until or not any(one.missing for one in problems):
+            raise TopicsUnfit(
+                servers=brokers.bootstrap_servers, problems=[str(one) for one in problems]
+            )
+        sleep(ASK_AGAIN)
 
 
 @contextmanager

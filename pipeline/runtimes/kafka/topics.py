@@ -93,6 +93,11 @@ class Difference:
     found: str
     stops: bool = False
 
+    @property
+    def missing(self) -> bool:
+        """Whether there is no such topic."""
+        return not self.what
+
     def __str__(self) -> str:
         """`links: partitions: expected 8; found 4`, or `links: expected …` of all of it."""
         what = f"{self.what}: " if self.what else ""

@@ -47,13 +47,3 @@ def test_it_never_goes_back() -> None:
 
     assert not watermark.advance(at("09:00"))
     assert watermark.at == at("10:00")
-
-
-def test_an_arrival_that_a_jumped_clock_puts_in_the_future_makes_no_block_wait_longer() -> None:
-    watermark = Watermark()
-    watermark.observe(at("10:00"), at("10:00", day=2), DISORDER)
-
-    waits = watermark.observe(at("10:00:10"), at("10:00:10"), DISORDER)
-
-    assert not waits
-    assert watermark.observe(at("10:01:10"), at("10:01:10"), DISORDER)

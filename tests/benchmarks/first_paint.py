@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks.load.measuring import machine
-from tests.browser.budget import Cost, cost_of
+from tests.browser.budget import Cost, cost_of, newcomer
 from tests.browser.launching import found, launched
 from tests.console.demo_day import send, whole_day
 from tests.integration.serving import Up, eventually, fetch
@@ -25,10 +25,10 @@ PAGES = ("/", "/missions", "/missions/pay-bill", "/touchpoints", "/touchpoints/p
 async def measured(path: str, up: Up, pages: list[str]) -> None:
     worst = Cost(0, 0, 0, 0, 0)
     print(f"{'page':44}{'painted':>11}{'answered':>11}{'KB':>8}{'moved':>9}")
-    async with launched(path) as browser:
-        await cost_of(browser, up.operations + "/", WIDTHS[0])  # its own start is no page's cost
+    async with launched(path) as browser, newcomer(browser) as tab:
+        await cost_of(tab, up.operations + "/", WIDTHS[0])  # the browser's start is no page's cost
         for page in pages:
-            costs = [await cost_of(browser, up.operations + page, width) for width in WIDTHS]
+            costs = [await cost_of(tab, up.operations + page, width) for width in WIDTHS]
             most = Cost(*map(max, zip(*costs, strict=True)))
             worst = Cost(*map(max, zip(worst, most, strict=True)))
             print(told(page, most))

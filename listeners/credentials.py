@@ -129,7 +129,8 @@ class Credentials:
         if not key:
             raise Unauthorised(
                 reason=Reason.KEY_MISSING,
-                message="expected a write key: Authorization Basic or Bearer, query or body",
+                message="expected a write key in Authorization (Basic or Bearer), X-Write-Key, the "
+                "query (writeKey) or the body; found none",
             )
         digest = sha256(key.encode(errors="surrogateescape")).digest()
         found: SourceSettings | None = None

@@ -12,7 +12,7 @@ from importlib import import_module, metadata
 from typing import Final
 
 from listeners.errors import ListenerError
-from pipeline.cli.options import Misuse, indented
+from pipeline.cli.options import Misuse, indented, one_of
 from pipeline.errors import PipelineError, SettingsInvalid
 from schemas.errors import ContractViolation
 
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = parser_of(given).parse_args(given)
+        parsed, unknown = parser_of(given).parse_known_args(given)
+        if unknown:
+            parsed.misused(f"expected the options above; found {' '.join(unknown)}")
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -98,6 +100,12 @@ def parser_of(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     named = next((word for word in arguments if not word.startswith("-")), None)
+    if named is not None and arguments[0] not in ("-h", "--help", "--version"):
+        try:
+            one_of(COMMANDS)(named)
+        except argparse.ArgumentTypeError as error:
+            behind = " Options stand behind the command." * arguments[0].startswith("-")
+            parser.error(f"{error}{behind}")
     for name, summary in COMMANDS.items():
         if name == named:
             import_module(f"pipeline.cli.{name}").add(subparsers)

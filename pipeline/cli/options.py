@@ -38,13 +38,15 @@ def command(
         description: What it does and which exit codes it has.
         example: Lines that can be typed as they stand.
     """
-    return subparsers.add_parser(
+    made = subparsers.add_parser(
         name,
         help=summary,
         description=fill(description, WIDTH),
         epilog=f"example:\n{indented(example)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.set_defaults(misused=made.error)  # Says how this command is used, and leaves.
+    return made
 
 
 def indented(text: str) -> str:

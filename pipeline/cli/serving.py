@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -45,9 +46,11 @@ async def serve_on(
     try:
         await site.start()
     except OSError as error:
+        # asyncio puts the address into the system's own words, which name it already.
+        code = error.errno or 0
+        found = os.strerror(code) if code > 0 else error.strerror or error
         message = (
-            f"expected to listen on {host}:{number}; found {error.strerror or error}. "
-            f"Choose another with {option}"
+            f"expected to listen on {host}:{number}; found: {found}. Choose another with {option}"
         )
         raise Misuse(message) from error
     got = int(runner.addresses[0][1])

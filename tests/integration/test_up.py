@@ -222,7 +222,8 @@ def test_a_port_in_use_is_misuse_and_says_which_option_helps(up, tmp_path, optio
     second = touchpoints("up", "--data", tmp_path / "other", *given)
 
     assert second.returncode == 2
-    assert f"expected to listen on 127.0.0.1:{taken}" in second.stderr
+    found = f"expected to listen on 127.0.0.1:{taken}; found: Address already in use. Choose"
+    assert found in second.stderr
     assert f"Choose another with {option}" in second.stderr
     assert "Traceback" not in second.stderr
 

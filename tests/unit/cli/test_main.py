@@ -56,6 +56,22 @@ def test_help_lists_every_command_and_shows_an_example():
     assert "example:\n  touchpoints up" in said.stdout
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("replya",), ("found 'replya'", 'Did you mean "replay"?')),
+        (("--data", "x", "up"), ("found 'x'", "Options stand behind the command.")),
+        (("tail", "verdicts", "--dta", "x"), ("usage: touchpoints tail", "found --dta x")),
+        (("topics", "show", "verdicts"), ("usage: touchpoints topics", "found verdicts")),
+    ],
+)
+def test_a_word_that_is_none_of_ours_is_named_with_what_there_is(given, words):
+    said = touchpoints(*given)
+
+    assert [word for word in words if word not in said.stderr] == [], said.stderr
+    assert (said.returncode, said.stdout) == (2, "")
+
+
 def test_help_loads_nothing_that_is_slow():
     code = (
         "import sys, pipeline.cli.main as m\n"

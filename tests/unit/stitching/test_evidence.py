@@ -246,3 +246,14 @@ def test_what_comes_at_once_is_not_hopeless_though_there_was_no_evidence_before(
 
     assert not detector().hopeless(Standing(0), crowd, 1)
     assert detector().hopeless(Standing(0), votes((20, 1)), 1)
+
+
+@pytest.mark.parametrize(("at", "enough"), [(10, True), (11, False)])
+def test_a_run_of_one_hard_reason_lies_within_ten_minutes(at, enough):
+    often = weights_of(0.2, 0.25, 1_000.0)  # one in five breaks, so that evidence is slow
+    first, last = (Minute(minute, 9, 9, 9, None, "crash", 9) for minute in (1, at))
+
+    standing = weighed([first, last], at, often)
+
+    assert standing.mean < threshold_of(NUMBERS)
+    assert standing.firing is enough

@@ -6,8 +6,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from pipeline.stitching import alerts, watched
+from pipeline.stitching import alerts, figures, watched
 from pipeline.stitching.change import Message
+from pipeline.stitching.minutes import Minute
 from pipeline.stitching.rules import AlertRules
 from pipeline.stitching.watched import Watched
 from pipeline.topology import WATCH
@@ -353,3 +354,13 @@ def test_minutes_are_kept_for_the_votes_of_a_partition_that_is_hours_behind():
         state = alerts.observe(state, [votes(minute, 1, 0)], LEARNT, later).state
 
     assert state.series[""].baseline.whole.votes == pytest.approx(4 * 600, rel=0.05)
+
+
+@pytest.mark.parametrize(("usual", "severity"), [(0.02, "page"), (0.1, "ticket")])
+def test_what_breaks_often_anyway_pages_only_at_ten_times_the_usual(usual, severity):
+    series = watched.begun(30, RULES)
+    series.minutes, series.usual = [Minute(30, 100, 50, 50)], {0: (usual, 0.25, 0.0)}
+
+    told = figures.severity(Watched("view-bill", now=30), series, RULES)
+
+    assert told == severity

@@ -187,3 +187,73 @@ def test_the_lower_end_of_wilsons_interval_is_that_of_the_textbooks():
     assert round(wilson(10, 9, 1.96), 3) == 0.596
     assert wilson(0, 0, 1.96) == 0.0
     assert round(wilson(20, 0, 1.96), 9) == 0.0
+
+
+LOUD = (1e20, 1e20, 1e20)
+"""Evidence enough for anything: whether it fires is the gates' to say."""
+
+
+def fires(before: Standing, *minutes: Minute, weights: Weights = USUAL) -> bool:
+    detector(weights).advance(before, minutes, minutes[-1].at)
+    return before.firing
+
+
+@pytest.mark.parametrize(("sound", "open_"), [(4, True), (5, False)])
+def test_fewer_than_five_votes_right_now_close_no_gate(sound, open_):
+    met, now = Minute(1, 3, 3, 3), Minute(10, sound, 0, 0)
+
+    assert fires(Standing(9, evidence=LOUD), met, now) is open_
+
+
+@pytest.mark.parametrize(("broken", "open_"), [(3, False), (4, True)])
+def test_a_share_right_now_of_exactly_the_null_is_normal(broken, open_):
+    six_in_ten = weights_of(0.4, 0.0)
+    assert six_in_ten.null == 3 / 5
+
+    now = Minute(1, 5, broken, broken)
+    assert fires(Standing(0, evidence=LOUD), now, weights=six_in_ten) is open_
+
+
+@pytest.mark.parametrize(("at", "open_"), [(60, True), (61, False)])
+def test_customers_are_looked_for_in_an_hour_where_that_has_twenty_votes(at, open_):
+    met, many, now = Minute(1, 3, 3, 3), Minute(at - 10, 20, 0, 0), Minute(at, 1, 0, 0)
+
+    assert fires(Standing(at - 1, evidence=LOUD), met, many, now) is open_
+
+
+@pytest.mark.parametrize(("votes_since", "open_"), [(19, True), (20, False)])
+def test_beyond_an_hour_in_so_many_that_twenty_votes_are_seen(votes_since, open_):
+    met, many, now = Minute(1, 3, 3, 3), Minute(100, votes_since - 1, 0, 0), Minute(200, 1, 0, 0)
+
+    assert fires(Standing(199, evidence=LOUD), met, many, now) is open_
+
+
+def test_the_share_of_a_break_counts_one_vote_at_the_null_besides_those_since_it_began():
+    assert weighed(EXAMPLE, 65).rate == pytest.approx((10 + USUAL.null) / (25 + 1))
+
+
+def test_it_has_to_look_mended_for_five_minutes_running():
+    standing = Standing(0, firing=True, fired=0, began=0, recovery=1_000.0)
+
+    detector().advance(standing, votes(*[(5, 0)] * 4, (5, 5), *[(5, 0)] * 20), 25)
+
+    assert not standing.firing
+    assert standing.resolved == 14  # five after the broken ones have left "right now"
+
+
+def test_what_comes_at_once_is_not_hopeless_though_there_was_no_evidence_before():
+    crowd = votes((20, 20))
+
+    assert not detector().hopeless(Standing(0), crowd, 1)
+    assert detector().hopeless(Standing(0), votes((20, 1)), 1)
+
+
+@pytest.mark.parametrize(("at", "enough"), [(10, True), (11, False)])
+def test_a_run_of_one_hard_reason_lies_within_ten_minutes(at, enough):
+    often = weights_of(0.2, 0.25, 1_000.0)  # one in five breaks, so that evidence is slow
+    first, last = (Minute(minute, 9, 9, 9, None, "crash", 9) for minute in (1, at))
+
+    standing = weighed([first, last], at, often)
+
+    assert standing.mean < threshold_of(NUMBERS)
+    assert standing.firing is enough

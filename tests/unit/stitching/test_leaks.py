@@ -4,9 +4,12 @@ from random import Random
 
 import pytest
 
-from pipeline.stitching import leaks
+from pipeline.stitching import leaking, leaks
+from pipeline.stitching.baseline import Cell
 from pipeline.stitching.leaks import Leak
+from pipeline.stitching.watched import Told, Watched, begun
 from schemas.records import Alert
+from tests.builders import RULES
 from tests.unit.stitching.test_alerts import Watching, votes
 
 LEAST = 0.002
@@ -97,3 +100,45 @@ def test_minutes_under_alarm_make_no_leak():
 
     kinds = {one.kind for one in watching.alerts}
     assert kinds == {"broken"}
+
+
+def leak_of(share: float, each: int = 2_000, blocks: int = leaks.LONG) -> Leak:
+    """Before it 2 % of many votes broke; then so many, block after block."""
+    last = 3 * blocks
+    return Leak(last, [(each, round(each * share))] * blocks, Cell(last, 100_000.0, 2_000.0))
+
+
+@pytest.mark.parametrize(
+    ("share", "state"),
+    [(0.045, "leaks"), (0.035, "unclear"), (0.026, "unclear"), (0.024, "mended")],
+)
+def test_half_as_high_again_for_certain_leaks_and_less_than_a_quarter_is_mended(share, state):
+    leak = leak_of(share)
+
+    assert leak.state(leak.last, 0.002) == state
+
+
+def test_what_no_votes_came_for_in_a_week_goes_on_from_what_was_usual():
+    leak, one_by_one = Leak(), Cell(3)
+    for hour in (0, 3):
+        leak.add(hour, 100, 2)
+        one_by_one.add(hour, 100, 2)
+
+    leak.add(3 + 7 * 24, 10, 0)
+
+    assert leak.blocks[-1] == (10, 0)
+    assert sum(votes for votes, _ in leak.blocks) == 10
+    assert leak.before.votes == pytest.approx(one_by_one.votes)
+
+
+@pytest.mark.parametrize("fires", [True, False])
+def test_what_is_under_alarm_gets_no_ticket_besides(fires):
+    leak, name = leak_of(0.045), "pay-bill"
+    series = begun(60 * leak.last, RULES)
+    series.leak, series.learning = leak, (leak.last + 1, 0, 0)
+    series.told = Told("alarm", 1, "firing" if fires else "resolved", "page", 0, 0)
+    state = Watched("pay-online", now=60 * leak.last, series={name: series})
+
+    tickets = leaking.judge(state, name, series, RULES)
+
+    assert len(tickets) == (0 if fires else 1)

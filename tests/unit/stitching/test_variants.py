@@ -96,3 +96,8 @@ def test_what_most_of_the_broken_share_and_the_sound_do_not_is_named():
 )
 def test_what_does_not_tell_the_broken_from_the_sound_is_not_named(broken, sound, sound_votes):
     assert variants.shared(broken, 20, sound, sound_votes) == {}
+
+
+@pytest.mark.parametrize(("of_five", "told"), [(4, {"release": "5"}), (3, {})])
+def test_four_in_five_of_what_broke_is_enough_to_be_shared(of_five, told):
+    assert variants.shared({"release=5": 10 * of_five}, 50, {}, 1_000) == told

@@ -52,7 +52,7 @@ class Touched:
 
     Attributes:
         unmasked: Whether a session turned out to be a machine's: all has to be folded again.
-        former: By `ref`, the verdict that an interaction had before; None for one that is new.
+        former: By `id()`, the verdict that an interaction had before; None for one that is new.
     """
 
     __slots__ = ("former", "interactions", "journeys", "sessions", "unmasked")
@@ -61,7 +61,7 @@ class Touched:
         self.sessions: list[OpenSession] = []
         self.journeys: list[OpenJourney] = []
         self.interactions: list[Interaction] = []
-        self.former: dict[str, Judged | None] = {}
+        self.former: dict[int, Judged | None] = {}
         self.unmasked = False
 
 
@@ -85,7 +85,7 @@ def fold(
     for one in tail:
         forget(one)
         seen.append(one)
-        step(picture, seen, one, rules, touched, taken.get(one.ref), machines)
+        step(picture, seen, one, rules, touched, taken.get(one.ref) if taken else None, machines)
     if until is not None:
         pass_time(picture, tail, until, rules, touched)
     return picture
@@ -151,7 +151,7 @@ def step(
         limits=limits,
     )
     touched.interactions.append(one)
-    touched.former[one.ref] = None
+    touched.former[id(one)] = None
     said: Judged = (one.verdict, one.reasons)
     if one.channel == "survey" and one.verdict is not None:
         _answer_for(one, picture, tail, rules, touched)
@@ -362,7 +362,7 @@ def _revise(
     touched: Touched,
 ) -> None:
     """Its verdict changes, and with it the counts of what was closed or ended already."""
-    touched.former.setdefault(one.ref, (one.verdict, one.reasons))
+    touched.former.setdefault(id(one), (one.verdict, one.reasons))
     one.verdict, one.reasons = verdict, reasons
     touched.interactions.append(one)
     if picture.sessions[one.session].closed:

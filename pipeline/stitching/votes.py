@@ -150,7 +150,7 @@ def touched_ballots(
     """The same for a short step, from what it touched alone."""
     made: list[Message] = []
     former = touched.former
-    if len(former) == 1 and tail[-1].ref in former and tail[-1].verdict != "broken":
+    if len(former) == 1 and id(tail[-1]) in former and tail[-1].verdict != "broken":
         simple = _sound_ballot(tail, picture)
         if simple is not None:
             return simple
@@ -162,7 +162,7 @@ def touched_ballots(
                 continue
             now: Judged = (one.verdict, one.reasons)
             after.append((one, now))
-            was = former.get(one.ref, now)
+            was = former.get(id(one), now)
             if was is not None:
                 before.append((one, was))
         votes = votes_of(after, picture)
@@ -176,7 +176,7 @@ def _source_ballots(tail: Sequence[Interaction], touched: Touched) -> list[Messa
     former = touched.former
     changed: set[str] = set()
     for one in touched.interactions:
-        was = former.get(one.ref, (one.verdict, one.reasons))
+        was = former.get(id(one), (one.verdict, one.reasons))
         if (was is None or was[0] is None) != (one.verdict is None):
             changed.add(one.source)
     made: list[Message] = []
@@ -187,7 +187,7 @@ def _source_ballots(tail: Sequence[Interaction], touched: Touched) -> list[Messa
             if one.source == source:
                 now: Judged = (one.verdict, one.reasons)
                 after.append((one, now))
-                before.append((one, former.get(one.ref, now) or _UNJUDGED))
+                before.append((one, former.get(id(one), now) or _UNJUDGED))
         stood, stands = _sessions_of(before), _sessions_of(after)
         made += _ballots_at(source_key(source), stood, stands, tail[-1].at)
     return made

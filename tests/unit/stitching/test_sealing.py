@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 
 import msgspec
 import pytest
 
+from pipeline.catalogue.files import fingerprint_of
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.kafka.states import STATE_BYTES_MAX
 from pipeline.stitching.counting import COUNTS_MAX
 from pipeline.stitching.kept import CustomerState, pack
-from pipeline.stitching.rules import Rules
+from pipeline.stitching.rules import IdentityRules, Rules
+from pipeline.stitching.sealing import settled_at
 from pipeline.stitching.sessions import SESSIONS_MAX
 from schemas import codec
 from schemas.controls import Handover
@@ -158,3 +161,27 @@ def test_a_customer_at_all_limits_fits_into_a_record(each: str, letter: str) -> 
     state = state_of(running)
     handed = codec.encode(Handover(state.customer, tuple(state.tail)))
     assert len(handed) < STATE_BYTES_MAX
+
+
+def test_rules_with_another_window_ask_anew_how_long_a_journey_is_kept() -> None:
+    running = engine()
+    running.process(touchpoint("10:00", name="view-bill"))
+    picture, before = state_of(running).picture, RULES.verdicts
+    longer = msgspec.structs.replace(before, came_back=before.came_back + timedelta(days=20))
+
+    kept = settled_at(picture, RULES)  # asked first, so that it is remembered
+
+    others = msgspec.structs.replace(RULES, verdicts=longer)
+    assert settled_at(picture, others) == kept + timedelta(days=20)
+    assert settled_at(picture, RULES) == kept
+
+
+def test_what_is_remembered_of_rules_is_no_part_of_their_fingerprint() -> None:
+    rules = msgspec.structs.replace(RULES, identity=IdentityRules())
+    before = fingerprint_of(rules)
+    running = engine()
+    running.process(touchpoint("10:00", name="view-bill"))
+
+    settled_at(state_of(running).picture, rules)
+
+    assert fingerprint_of(rules) == before

@@ -115,7 +115,9 @@ def unite(state: CustomerState, arrivals: list[Interaction], rules: Rules) -> Ch
         revisions.carry_over(known[name], fresh[name], stands)
     for one in repeated:
         revisions.carry_over(one, known[one.ref], stands)
-    remaining = [one for one in state.tail if one.ref not in fresh]
+    remaining = state.tail
+    if replaced:
+        remaining = [one for one in state.tail if one.ref not in replaced]
     return fold_again(state, rules, remaining + ones, stands)
 
 

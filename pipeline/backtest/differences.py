@@ -237,7 +237,7 @@ def _of_verdict(
     one = was or now
     assert one is not None
     return Example(
-        id=(one.id,),
+        id=(one.ref,),
         before=NONE if was is None else word(was),
         after=NONE if now is None else word(now),
         why_before=NONE if was is None else _rules(was.reasons),
@@ -255,7 +255,7 @@ def _of_journey(
         for verdict in said.verdicts.values():
             if verdict.journey_id is not None:
                 key = held.setdefault(verdict.journey_id, [])
-                key.append((verdict.occurred_at, verdict.id))
+                key.append((verdict.occurred_at, verdict.ref))
 
     def example(pair: tuple[JourneyOutcome | None, JourneyOutcome | None]) -> Example:
         was, now = pair

@@ -185,7 +185,7 @@ class Lookups:
             " UNION ALL SELECT customer FROM sessions WHERE id = ?"
             " UNION ALL SELECT customer FROM verdicts WHERE id = ? AND source = ?"
             " UNION ALL SELECT min(customer) FROM verdicts WHERE id = ?"
-            " HAVING count(DISTINCT customer) = 1"
+            " GROUP BY id HAVING count(DISTINCT customer) = 1"
             " UNION ALL SELECT customer FROM verdicts WHERE customer = ?"
             " UNION ALL SELECT survivor FROM merged WHERE customer = ? LIMIT 1",
             (text, text, text, id_, source, text, text, text),

@@ -19,6 +19,9 @@ REFUSED_MAX: Final = 64
 """Owners that an identifier remembers not to belong to (P); of more, the oldest is forgotten, and
 all that it claimed. Only a value that very many people show who hold too much gets there."""
 
+ONE_MORE: Final = "one more, of touchpoint "
+"""What the letter of a refusal says before the touchpoint's id."""
+
 
 def refuse(state: IdentifierState, owner: str) -> None:
     """Note that an owner may not own the identifier, since it owns too much."""
@@ -72,7 +75,7 @@ def hold(state: IdentifierState, key: str, told: Link, rules: IdentityRules) -> 
         reason="identifier_cap",
         where="identify",
         expected=f"at most {limit} {kind} identifiers of one customer",
-        found=f"one more, of touchpoint {told.touchpoint}",
+        found=f"{ONE_MORE}{told.touchpoint}",
         received_at=told.at,
     )
     return [Message(LINKS, name, refusal), Message(DEAD_LETTERS, "identify", letter)]

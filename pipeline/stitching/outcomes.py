@@ -121,7 +121,8 @@ def outcome_record(
     path, counts = path_of(members, journey.carried)
     way = members
     if journey.answers:
-        way = [one for one in members if one.ref not in journey.answers]
+        answers = {*journey.answers}  # in states of before sources were told, by their ids alone
+        way = [one for one in members if one.ref not in answers and one.id not in answers]
         path = path_of(way, journey.carried)[0]
     outcome: Outcome = "open"
     if journey.ended:

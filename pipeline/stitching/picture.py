@@ -383,7 +383,8 @@ def _unjudge(
     for one in changed:
         _revise(one, None, (), picture, touched)
     if session.blamed:
-        blamed = [one for one in tail if one.ref in session.blamed and one.verdict is not None]
+        names = {*session.blamed}  # in states of before sources were told, ids alone
+        blamed = [one for one in tail if one.verdict and not names.isdisjoint((one.ref, one.id))]
         for one in blamed:
             _settle(one, verdicts.without_blame(one.reasons), picture, rules, touched)
         changed += blamed

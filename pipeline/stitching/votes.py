@@ -138,7 +138,7 @@ def ballots(before: AllVotes, after: AllVotes, at: datetime) -> list[Message]:
         at: Event time of the customer's latest interaction.
     """
     made: list[Message] = []
-    for name in before.votes.keys() | after.votes.keys():
+    for name in sorted(before.votes.keys() | after.votes.keys()):
         stood, stands = before.votes.get(name, []), after.votes.get(name, [])
         made += _ballots_at(name, stood, stands, at, after.sources.get(name, ()))
     return made
@@ -154,7 +154,7 @@ def touched_ballots(
         simple = _sound_ballot(tail, picture)
         if simple is not None:
             return simple
-    for touchpoint in {one.touchpoint for one in touched.interactions}:
+    for touchpoint in sorted({one.touchpoint for one in touched.interactions}):
         before: list[Seen] = []
         after: list[Seen] = []
         for one in tail:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.browser.launching import until
+from tests.browser.launching import PATIENCE, until
 from tests.browser.site import served, told
 
 NEVER_LATER = (  # what looks again after 16 s is not to mend what should have been sent before
@@ -148,8 +148,9 @@ async def test_nothing_is_lost_or_doubled_by_a_listener_that_answers_503_and_the
         await site.until(lambda: 503 in statuses)
         site.door.publisher.down = False
         await tab.evaluate(track(0, 20))
-        while 429 not in statuses:
-            await tab.evaluate("touchpoints.track('more'), touchpoints.flush()")
+        async with asyncio.timeout(PATIENCE):
+            while 429 not in statuses:
+                await tab.evaluate("touchpoints.track('more'), touchpoints.flush()")
         await tab.evaluate("touchpoints.track('last')")
         await site.has("last")
         await site.has("step", 20)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sqlite3
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from listeners.emitters.python import Emitter
+from listeners.emitters.python import Emitter, waiting
 from listeners.emitters.python.posting import Answer
 from listeners.emitters.python.waiting import Spool
 from tests.browser.site import LiveDoor
@@ -65,10 +66,11 @@ def test_a_mistake_in_the_set_up_is_said_at_once(url, key, channel, said):
 
 
 async def test_a_redirect_is_not_followed_since_it_would_show_the_key_and_lose_the_body(made):
-    seen = []
+    seen, came = [], asyncio.Event()
 
     async def elsewhere(request):
         seen.append((request.method, request.path))
+        came.set()
         return web.Response(status=302, headers={"Location": "/other"})
 
     server = TestServer(web.Application())
@@ -76,6 +78,8 @@ async def test_a_redirect_is_not_followed_since_it_would_show_the_key_and_lose_t
     async with server:
         emitter = made(str(server.make_url("/")), flush_after=0.01)
         track(emitter, 0, 1)
+        async with asyncio.timeout(PATIENCE):
+            await came.wait()
         assert not await asyncio.to_thread(emitter.flush, 0.5)
 
     assert seen[0] == ("POST", "/v1/touchpoints")
@@ -117,7 +121,9 @@ def test_a_disk_that_fills_up_loses_nothing_of_what_came_since(made, tmp_path):
     assert posted.wait(PATIENCE)
     emitter._delivery._store._file.close()  # neither takes nor forgets anything any more
     track(emitter, 3, 8)
+    until = time.monotonic() + PATIENCE
     while not emitter._delivery._moved():
+        assert time.monotonic() < until
         time.sleep(0.01)
     full.set()
 
@@ -178,3 +184,19 @@ async def test_threads_that_fork_at_once_do_not_stand_still():
     said = await ended(script(TWO_FORK, NOWHERE))
 
     assert "Traceback" not in said
+
+
+def test_a_folder_in_which_every_new_file_is_locked_is_given_up(tmp_path, monkeypatch):
+    tried = []
+
+    def locked(path):
+        tried.append(path)
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    monkeypatch.setattr(waiting, "_open", locked)
+
+    with pytest.raises(sqlite3.OperationalError):
+        waiting._own(tmp_path)
+    assert len(tried) == waiting.BUSY_MAX + 1

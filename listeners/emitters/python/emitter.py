@@ -99,7 +99,7 @@ class Emitter:
             rating: A scale and what was answered on it.
             channel: Another one than the emitter's.
             occurred_at: When, as epoch seconds; None is now.
-            touchpoint_id: Yours, where it is known elsewhere, too; unique over all sources.
+            touchpoint_id: Yours, where it is known elsewhere, too; unique within the source.
 
         Returns:
             The touchpoint's id.

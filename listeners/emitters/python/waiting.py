@@ -14,6 +14,9 @@ from typing import Final, Protocol
 Item = tuple[int, str]
 """A touchpoint that waits: its place in the queue and its JSON."""
 
+BUSY_MAX: Final = 10
+"""New files that may be locked by others before the folder is taken for one that has no locks."""
+
 _log: Final = logging.getLogger("touchpoints.emitter")
 
 
@@ -159,12 +162,14 @@ def _own(folder: Path) -> tuple[Path, sqlite3.Connection]:
     Raises:
         sqlite3.Error: The folder or the disk will not have it.
     """
+    again = iter(range(BUSY_MAX))
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.spool"
         try:
             file = _open(path)
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if busy and next(again, None) is not None:
                 continue
             with contextlib.suppress(OSError):
                 _remove(path)

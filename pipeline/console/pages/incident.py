@@ -226,7 +226,8 @@ def course_chart(one: Alert, course: Sequence[Point]) -> Markup:
 def _facts(versions: Sequence[Alert], words: Words) -> list[Markup]:
     one = versions[-1]
     # When it works again few reasons are left: those of when it was most certain tell.
-    reasons = max(versions, key=lambda version: version.evidence).reasons
+    certain = max(versions, key=lambda version: version.evidence)
+    reasons = (one if one.state == "firing" else certain).reasons
     most = max(reasons.values(), default=1)
     facts = [
         _fact(

@@ -78,7 +78,7 @@ class Reports:
             made = Made(Markup(""), monotonic(), 0, str(error))
         except Exception as error:  # a fault of ours; else it would be under way for ever
             _logger.exception("the console could not make its report")
-            made = Made(Markup(""), monotonic(), 0, f"{type(error).__name__}: {error}")
+            made = Made(Markup(""), monotonic(), 0, type(error).__name__)
         with self._lock:
             self._made[mission] = made
             self._under_way = False

@@ -16,6 +16,7 @@ from pipeline.receipts import Receipt, Removed, Seal
 from pipeline.runtimes.embedded import receipts
 from pipeline.runtimes.embedded.log import Entry, Log, all_chunks, chunks_from, pack_chunk
 from pipeline.stitching import erasing, keys
+from pipeline.stitching.caps import ONE_MORE
 from pipeline.stitching.claims import IdentifierState
 from pipeline.stitching.contents import names_in_content
 from pipeline.stitching.erasing import ERASED, Circle
@@ -255,7 +256,7 @@ class _Work:
                 return entry
             letter = codec.decode(entry[1], DeadLetter)
             if letter.reason == "identifier_cap":
-                return None if circle.has("", letter.found.rpartition(" ")[2]) else entry
+                return None if circle.has("", letter.found.removeprefix(ONE_MORE)) else entry
             said = letter.content + b" " + letter.found.encode()
             source = "" if letter.source == UNKNOWN else letter.source
             try:

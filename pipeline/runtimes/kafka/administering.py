@@ -108,8 +108,9 @@ def verify(brokers: Brokers, stages: Sequence[Stage] = STAGES) -> None:
             that has to last forgets by age.
         BrokersUnreachable, BrokersRefused: As `create`.
     """
-    until = monotonic() + MISSING_MAX
+    until: float | None = None  # the first answer of brokers that come back may take its time
     while problems := [one for one in check(brokers, stages) if one.stops]:
+        until = monotonic() + MISSING_MAX if until is None else until
         if monotonic() >= until or not any(one.missing for one in problems):
             raise TopicsUnfit(
                 servers=brokers.bootstrap_servers, problems=[str(one) for one in problems]

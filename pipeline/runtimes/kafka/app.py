@@ -38,7 +38,7 @@ brokers were away in a rebalance, would never come back. `Ownership.stuck` ends 
 """
 
 STOP_MAX: Final = 60.0
-"""Seconds that a stop may take: the batch in hand, and its commit."""
+"""Seconds that a stop may take, or twice what a commit may: the batch in hand, and its commit."""
 
 GRACE: Final = 10.0
 """Seconds by which Faust waits longer for what we give up ourselves."""
@@ -115,19 +115,19 @@ async def running(app: faust.App, ownership: Ownership) -> AsyncIterator[None]:
         yield
     finally:
         try:
-            await _stopped(app)
+            await _stopped(app, max(STOP_MAX, ownership.commit_max))
         finally:
             await ownership.close()
 
 
-async def _stopped(app: faust.App) -> None:
+async def _stopped(app: faust.App, patience: float) -> None:
     """Stop; Faust's own may wait for ever, as for brokers that are away."""
     stopping = asyncio.ensure_future(app.stop())
-    await asyncio.wait([stopping], timeout=STOP_MAX)  # a time limit's cancelling it would swallow
+    await asyncio.wait([stopping], timeout=patience)  # a time limit's cancelling it would swallow
     if not stopping.done():
         consumer: Any = app.consumer
         message = (
-            f"expected to stop within {STOP_MAX:g} s; it took longer. What was begun is undone"
+            f"expected to stop within {patience:g} s; it took longer. What was begun is undone"
         )
         consumer.fail(WorkerFailed(message))
     await stopping

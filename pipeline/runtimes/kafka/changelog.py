@@ -25,6 +25,13 @@ PROGRESS: Final = b"\x00progress"
 FORMAT: Final = 1
 """Of what stands in a changelog. Another one is refused, never guessed at."""
 
+_NEVER: Final = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
+"""Refusals that asking again does not change."""
+
 READ_AT_ONCE: Final = 10_000
 ASK_AGAIN: Final = 0.2
 """Seconds between two questions to a broker that does not know a topic."""
@@ -252,8 +259,8 @@ class Changelog:
         while True:
             try:
                 low, high = asking.get_watermark_offsets(place, max(0.1, until - monotonic()))
-            except KafkaException:
-                if monotonic() >= until:
+            except KafkaException as error:
+                if error.args[0].code() in _NEVER or monotonic() >= until:
                     raise
                 sleep(ASK_AGAIN)
             else:

@@ -136,8 +136,8 @@ class PartitionStates:
     def undoing(self, key: str) -> Iterator[None]:
         """What fails within leaves no trace: neither on this state nor on any that is got then."""
         before = self._before = {}
-        self.get(key)
         try:
+            self.get(key)
             yield
         except Exception:
             for one, was in before.items():

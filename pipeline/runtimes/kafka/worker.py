@@ -210,7 +210,7 @@ class Ownership:
         Args:
             now: Seconds, of a clock that never jumps.
         """
-        longest = max(BATCH_MAX, 2 * self._settings.commit_timeout.total_seconds())
+        longest = max(BATCH_MAX, self.commit_max)
         for one in self.owned:
             if one.busy_since is not None and now - one.busy_since > longest:
                 return WorkerFailed(
@@ -218,6 +218,11 @@ class Ownership:
                     f"{longest:g} s; it is not. Another start takes it again"
                 )
         return None
+
+    @property
+    def commit_max(self) -> float:
+        """Seconds after which a commit under way has failed, and the one behind it, too."""
+        return 2 * self._settings.commit_timeout.total_seconds()
 
     async def close(self) -> None:
         """Let go of all partitions. What was not committed is nobody's."""

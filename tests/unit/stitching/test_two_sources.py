@@ -1,6 +1,7 @@
 """Two sources may give one id, as vendors' counters do: they are two touchpoints all the same."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -168,3 +169,28 @@ def test_a_state_that_was_stored_still_knows_them_apart() -> None:
 
     assert again.settled().results == []
     assert timedelta(0) < state.tail[-1].at - state.tail[0].at
+
+
+def test_an_answer_in_a_state_of_before_is_known_by_its_id_alone() -> None:
+    call: dict[str, Any] = {"session_hint": "c", "user_id": "ann"}
+    menu = touchpoint("10:00", id="1", channel="ivr", name="main-menu", **call)
+    answer = touchpoint("11:00", id="2", channel="survey", name="x", rating=("ces", 5), **call)
+    late = touchpoint("10:01", id="3", channel="ivr", name="main-menu", **call)
+    told = []
+    for before in (False, True):
+        running = engine()
+        running.process(menu)
+        running.process(answer)
+        (journey,) = (
+            journey
+            for state in running._stores["stitch"].states.values()  # type: ignore[attr-defined]
+            if isinstance(state, CustomerState)
+            for journey in state.picture.journeys
+        )
+        assert journey.answers == (answer.ref,)
+        if before:
+            journey.answers = (answer.id,)
+        running.process(late)
+        told.append([message.record for message in running.outbox])
+
+    assert told[0] == told[1]

@@ -375,6 +375,18 @@ def _left(folder: Path, receipt: Receipt) -> list[str]:
         connection.close()
 
 
+def test_letters_of_devices_too_many_go_with_their_owner_whatever_ids_look_like(folder):
+    hers = [{"anonymous_id": f"device-{n}", "user_id": "user-ann"} for n in range(14)]
+    lived(folder, [page(f"diary of ann {n}", n, shown) for n, shown in enumerate(hers)])
+    with LogReader(folder) as reader:
+        letters = [decode(one.value, DeadLetter) for one in reader.read(DEAD_LETTERS, 0, 100)]
+    assert "identifier_cap" in {one.reason for one in letters}
+
+    erased(folder)
+
+    assert found(folder, "diary of ann") == []
+
+
 def test_no_log_line_says_who_was_erased(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
 

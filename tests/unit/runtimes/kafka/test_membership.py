@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from pipeline.runtimes.errors import WorkerFailed
+from pipeline.runtimes.kafka import membership
 from pipeline.runtimes.kafka.batches import transport_of
 from pipeline.runtimes.kafka.membership import TopicsUnknown, WholeAssignor
 from schemas.topics import LINKS, TOUCHPOINTS
@@ -108,7 +109,8 @@ class Client:
         return response
 
 
-async def test_the_brokers_are_asked_until_they_know_the_topics(consumer):
+async def test_the_brokers_are_asked_until_they_know_the_topics(consumer, monkeypatch):
+    monkeypatch.setattr(membership, "ASK_AGAIN", 0.0)
     client = Client(unknown=2)
     consumer._thread._consumer = SimpleNamespace(_client=client)
 

@@ -102,3 +102,29 @@ def test_a_topic_that_stays_unknown_has_no_number_of_partitions():
 
     with pytest.raises(KafkaException, match="votes"):
         made.partitions_of("votes")
+
+
+@pytest.mark.parametrize(
+    ("code", "again"),
+    [(KafkaError.LEADER_NOT_AVAILABLE, True), (KafkaError.TOPIC_AUTHORIZATION_FAILED, False)],
+)
+def test_a_leader_is_waited_for_and_a_right_is_not(monkeypatch, code, again):
+    asked: list[int] = []
+
+    class Asking:
+        def get_watermark_offsets(self, *_: Any) -> tuple[int, int]:
+            asked.append(code)
+            if len(asked) < 3:
+                raise KafkaException(KafkaError(code))
+            return 1, 2
+
+    monkeypatch.setattr("pipeline.runtimes.kafka.changelog.ASK_AGAIN", 0.0)
+    bounds, asking = changelog(timeout=60.0)._bounds, Asking()
+
+    if again:
+        assert bounds(asking, None) == (1, 2)  # type: ignore[arg-type]
+        assert len(asked) == 3
+    else:
+        with pytest.raises(KafkaException):
+            bounds(asking, None)  # type: ignore[arg-type]
+        assert len(asked) == 1

@@ -39,6 +39,16 @@ def test_topics_that_a_broker_does_not_name_yet_are_waited_for(answers):
     assert len(asked) == 3
 
 
+def test_they_are_waited_for_however_long_the_first_answer_took(answers, monkeypatch):
+    given, asked = answers
+    given += [[MISSING], []]
+    monkeypatch.setattr(administering, "monotonic", lambda: 6.0 * len(asked))
+
+    administering.verify(BROKERS)
+
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(("problem", "again"), [(MISSING, True), (WRONG, False)])
 def test_topics_that_stay_so_are_told(answers, problem, again):
     given, asked = answers

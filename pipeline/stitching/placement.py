@@ -77,10 +77,14 @@ class Forwarding(msgspec.Struct, array_like=True, gc=False):
             if known.since is not None and at < known.since:
                 continue
             owner = owner_at(known.owners, at) or customer_of(identifier)
-            following = path[step + 1 :]
-            if owner != (customer_of(following[0][0]) if following else customer):
-                return owner, (*path[:step], (identifier, known.version))
-            path = (*path[:step], (identifier, known.version), *following)
+            here, following = (*path[:step], (identifier, known.version)), path[step + 1 :]
+            if owner == (customer_of(following[0][0]) if following else customer):
+                path = (*here, *following)
+            elif owner == customer:  # straight, not by the hops that follow: they count no more
+                path = here
+                break
+            else:
+                return owner, here
         owner_now = owner_at(self.owners, at)
         if owner_now is None or owner_now == customer:
             return customer, path

@@ -115,6 +115,9 @@ class Doing(NamedTuple):
     order: int
 
 
+PLAIN = Doing(*(0 for _ in Doing._fields))
+
+
 @dataclass(frozen=True)
 class Arrival:
     """A touchpoint, and when it comes in."""
@@ -207,6 +210,36 @@ def long_stories(draw: st.DrawFn) -> Story:
     """Many days of one person at one device, with silences longer than any session."""
     doings = draw(st.lists(_doings(len(LONG_GAPS), 1, 1), min_size=1, max_size=22))
     return story_of([one._replace(login=0, extra=0) for one in doings], LONG_GAPS, None)
+
+
+COOKIE, DEVICE, BOTH, NONE = 0, 2, 3, 8
+"""Places among the devices."""
+EMAIL, LOGIN_AND_EMAIL = 5, 7
+"""Draws of a log-in."""
+
+
+@st.composite
+def wandering_stories(draw: st.DrawFn) -> Story:
+    """A cookie that goes back and forth between a device and an e-mail of one and the same person.
+
+    What it did alone takes several ways to that person, and the straight one overtakes the longer.
+    """
+    shown: list[tuple[int, int]] = []
+    for number in range(draw(st.integers(3, 5))):
+        shown.append((COOKIE, EMAIL) if number % 2 else (BOTH, 0))
+        shown += [(COOKIE, 0)] * draw(_below(2))
+    for known in ((DEVICE, EMAIL), (NONE, LOGIN_AND_EMAIL)):
+        shown.insert(draw(_below(len(shown) + 1)), known)
+    doings = [
+        PLAIN._replace(
+            device=device,
+            login=login,
+            gap=draw(_below(3)),
+            delay=0 if (device, login) == (COOKIE, 0) else draw(_below(len(DELAYS))),
+        )
+        for device, login in shown
+    ]
+    return story_of(doings, GAPS, LENGTH_MAX)
 
 
 RINGING = (1, 2, 3, 6, 9, 11, 12, 12, 13, 14, 15, 17)

@@ -42,6 +42,15 @@ def test_what_a_newer_version_leaves_where_it_is_keeps_the_rest_of_its_way() -> 
     assert ann.place(ANN, TEN, path) == (ANN, ((DEVICE, 2), ("email:e", 4)))
 
 
+def test_what_a_newer_version_sends_here_straight_goes_on_from_here() -> None:
+    email = customer_of("email:e")
+    forwarding = Forwarding("email:e", 2, ((TEN, ANN),))
+    forwarding.learn(DEVICE, told_of_device(3, email), TEN + DAY)
+    long_way = ((DEVICE, 1), ("device_id:d", 1))
+
+    assert forwarding.place(email, TEN, long_way) == (ANN, ((DEVICE, 3), ("email:e", 2)))
+
+
 def test_what_is_older_than_a_forgotten_claim_stays() -> None:
     ann = Forwarding()
     ann.learn(DEVICE, Told(2, ((TEN, BOB),), since=TEN), TEN + DAY)

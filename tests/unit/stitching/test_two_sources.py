@@ -175,7 +175,7 @@ def test_an_answer_in_a_state_of_before_is_known_by_its_id_alone() -> None:
     call: dict[str, Any] = {"session_hint": "c", "user_id": "ann"}
     menu = touchpoint("10:00", id="1", channel="ivr", name="main-menu", **call)
     answer = touchpoint("11:00", id="2", channel="survey", name="x", rating=("ces", 5), **call)
-    late = touchpoint("10:01", id="3", channel="ivr", name="main-menu", **call)
+    again = touchpoint("11:05", id="3", channel="survey", name="x", rating=("ces", 6), **call)
     told = []
     for before in (False, True):
         running = engine()
@@ -190,7 +190,7 @@ def test_an_answer_in_a_state_of_before_is_known_by_its_id_alone() -> None:
         assert journey.answers == (answer.ref,)
         if before:
             journey.answers = (answer.id,)
-        running.process(late)
+        running.process(again)
         told.append([message.record for message in running.outbox])
 
     assert told[0] == told[1]

@@ -315,7 +315,7 @@ def outcome(cluster: Cluster, touchpoints: Sequence[Touchpoint], within: float =
             cluster.keep_running()
             time.sleep(1)
 
-    until(lambda: wanted.verdicts.keys() <= {one.id for one in cluster.verdicts()})
+    until(lambda: wanted.verdicts.keys() <= {one.ref for one in cluster.verdicts()})
     Traffic(cluster.broker, closing(touchpoints), seconds=0).wait(60)
     until(lambda: found(cluster).contents == wanted)
     whole = len(touchpoints) + len(closing(touchpoints))

@@ -37,7 +37,7 @@ WORDS = (
     *("distinctid", "distinct_id", "email", "user_id", "true", "false", "restricted"),
     *("unavailable", "private", "withheld", "+266696687"),
 )
-REPEATED = ("aaa", "XXXXXXXX", "xXx", "111111", "9999999999")
+REPEATED = ("aaa", "ZZZZZZZZ", "xXx", "111111", "9999999999")
 
 
 @pytest.mark.parametrize("kind", ["user_id", "anonymous_id", *sorted(PERSONAL)])
